@@ -1,0 +1,1 @@
+"""CRMs and PostgreSQL kept in step; see README.md for the tour."""
