@@ -1,0 +1,42 @@
+"""What a folder under ``connectors/`` exports: everything the project knows of one CRM."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from crm_pipelines.model.call import Budget, Limits
+from crm_pipelines.model.source import Source
+from crm_pipelines.model.stream import Stream
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+
+@dataclass(frozen=True)
+class Connector:
+    """One CRM. ``settings`` is the class its variables are read with, per workspace.
+
+    ``limits`` reads the plan's limits off the settings; ``open`` gives a source that pays from
+    the given budget; ``configured`` says whether the settings point at a real account;
+    ``sandbox`` gives the variables that point it at the simulated CRM at a URL.
+    """
+
+    name: str
+    title: str
+    description: str
+    streams: tuple[Stream, ...]
+    settings: type[BaseModel]
+    limits: Callable[[Any], Limits]
+    open: Callable[[Any, Budget], Source]
+    configured: Callable[[Any], bool]
+    sandbox: Callable[[str], Mapping[str, str]]
+    named_views: Mapping[str, str]
+
+    def stream(self, name: str) -> Stream:
+        """The declared stream of that name. Raises ``KeyError``."""
+        for stream in self.streams:
+            if stream.name == name:
+                return stream
+        raise KeyError(name)

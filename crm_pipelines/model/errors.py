@@ -1,0 +1,57 @@
+"""Errors, named for what the caller must do. Their text is for people and says what to do."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+
+class CrmError(Exception):
+    """Anything that went wrong on the way from or to a CRM."""
+
+
+class RetriableError(CrmError):
+    """Worth sending again. ``wait`` is the number of seconds the CRM asked for, if it did."""
+
+    def __init__(self, message: str, wait: float | None = None) -> None:
+        super().__init__(message)
+        self.wait = wait
+
+
+class LoginExpired(CrmError):
+    """The session is gone: log in again, once, and repeat."""
+
+
+class FatalError(CrmError):
+    """Sending it again cannot help: something must be changed first."""
+
+
+class BadCredentials(FatalError):
+    """The CRM does not accept our login."""
+
+
+class Unreachable(FatalError):
+    """Nothing answers at the CRM's address."""
+
+
+class Truncated(RetriableError):
+    """The answer is not whole: cut, short, or not what its own header promised."""
+
+
+class GoneError(FatalError):
+    """What was asked for does not exist any more (a job, a locator): begin that part anew."""
+
+
+class BudgetSpent(CrmError):
+    """The day's budget is used up; the flow pauses and goes on at ``resumes_at`` (aware)."""
+
+    def __init__(self, message: str, resumes_at: datetime) -> None:
+        super().__init__(message)
+        self.resumes_at = resumes_at
+
+
+class ConfigurationError(Exception):
+    """A setting is missing or wrong; the message names it and what to set. Nothing was sent."""
+
+
+class SystemTrouble(Exception):
+    """The ground we stand on gave way (database gone, disk full): stop at once, resumable."""

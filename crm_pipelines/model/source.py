@@ -1,0 +1,50 @@
+"""What a connector offers the phases: a description of its fields and pages of raw records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from crm_pipelines.model.stream import Field, Stream
+from crm_pipelines.model.window import Slice
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Place = Mapping[str, Any]
+"""Where a fetch is: page token, job id, locator. JSON-ready, opaque to everybody else."""
+
+RAW = "_raw"
+"""Name of the column that holds a record as JSON text, where a page is JSON."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some records as they came, and the place behind them (``None``: that was the last page).
+
+    ``records`` holds either one ``_raw`` column of JSON texts or one text column per CRM field.
+    """
+
+    records: pa.Table
+    next_place: Place | None
+
+
+class Source(Protocol):
+    """An opened connector: logged in, its calls counted and paid for."""
+
+    def describe(self, stream: Stream) -> tuple[Field, ...]:
+        """The fields the CRM has for this stream now, the key first."""
+
+    def pages(
+        self, stream: Stream, part: Slice, place: Place | None, keep: Callable[[Place], None]
+    ) -> Iterator[Page]:
+        """Pages of a slice, from ``place`` on if given.
+
+        ``keep`` stores a place between pages (a job that was created but not yet read), so that
+        nothing that was paid for is ordered twice. Raises ``BudgetSpent`` with the pages so far
+        safely yielded, ``CrmError`` otherwise.
+        """
+
+    def close(self) -> None:
+        """Let go of connections."""

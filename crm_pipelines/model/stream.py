@@ -1,0 +1,85 @@
+"""What is mirrored: fields and streams, as declarations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Type(StrEnum):
+    """What a column holds; the value is its PostgreSQL type."""
+
+    TEXT = "text"
+    INTEGER = "bigint"
+    DECIMAL = "numeric"
+    BOOLEAN = "boolean"
+    DATE = "date"
+    TIMESTAMP = "timestamptz"
+    TIME = "time"
+    JSON = "jsonb"
+
+
+@dataclass(frozen=True)
+class Field:
+    """One column of a mirror table.
+
+    ``path`` says where the value lies in the CRM's record: a key, or ``list[primary].key`` for
+    the member of a list that is marked primary (the first one otherwise). ``check`` names a
+    format check of the validate phase; ``length`` is what the CRM says is the longest text.
+    """
+
+    name: str
+    type: Type = Type.TEXT
+    path: str = ""
+    description: str = ""
+    check: str = ""
+    length: int = 0
+
+    @property
+    def source(self) -> str:
+        """The path, which is the column's own name unless said otherwise."""
+        return self.path or self.name
+
+
+KEY = "id"
+"""Every mirrored record is known by this column (with ``workspace_id``)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stream:
+    """A declared collection of one CRM. Connectors extend it with where the records come from.
+
+    ``cursor_field`` is the column a sync window is cut on; without one the stream is always read
+    whole. ``fields`` may be empty where the CRM itself describes its columns. ``table`` is set
+    when two lists of the API fill one table; ``scope`` then is the SQL condition that tells
+    which rows of it are this stream's, so that a full sync only buries its own.
+    ``deleted_field`` is a boolean column by which the CRM itself marks a record as deleted.
+    """
+
+    name: str
+    title: str
+    description: str
+    fields: tuple[Field, ...] = ()
+    cursor_field: str | None = None
+    stamp_field: str | None = None
+    key: Field = field(default=Field(KEY, Type.INTEGER, description="Identity in the CRM."))
+    required: tuple[str, ...] = ()
+    table: str = ""
+    scope: str = "true"
+    deleted_field: str | None = None
+    indexes: tuple[str, ...] = ()
+
+    @property
+    def windowed(self) -> bool:
+        """Whether the stream can be read by sync window."""
+        return self.cursor_field is not None
+
+    @property
+    def stamp(self) -> str | None:
+        """The column that tells an older copy of a record from a newer one."""
+        return self.stamp_field or self.cursor_field
+
+    @property
+    def table_name(self) -> str:
+        """The mirror table in the CRM's schema."""
+        return self.table or self.name

@@ -1,0 +1,109 @@
+"""The environment, read here and nowhere else: typed, per workspace, with errors that name it.
+
+A value is looked for as ``NAME__WORKSPACE`` first, then as ``NAME``; in the process environment
+first, then in ``.env`` of the working directory. Connectors declare their own variables.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+from dotenv import dotenv_values
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from crm_pipelines.model.errors import ConfigurationError
+
+DEFAULT_WORKSPACE = "default"
+Values = TypeVar("Values", bound=BaseModel)
+
+
+def _postgresql(url: str) -> str:
+    if url and not url.startswith(("postgresql://", "postgres://")):
+        raise ValueError("must begin with postgresql://, like postgresql://user:pass@host/name")
+    return url
+
+
+def _workspaces(names: str) -> str:
+    parts = [name.strip() for name in names.split(",")]
+    if not all(part.isidentifier() and part == part.lower() for part in parts):
+        raise ValueError("must be lower-case names separated by commas, like acme,globex")
+    if len(set(parts)) != len(parts):
+        raise ValueError("names a workspace twice")
+    return ",".join(parts)
+
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class Settings(BaseModel):
+    """What is not about one CRM."""
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True)
+
+    home: Path = Field(Path(".crm"), alias="CRM_HOME")
+    database_url: Annotated[str, AfterValidator(_postgresql)] = Field("", alias="CRM_DATABASE_URL")
+    staging_uri: str = Field("", alias="CRM_STAGING_URI")
+    workspace_names: Annotated[str, AfterValidator(_workspaces)] = Field(
+        DEFAULT_WORKSPACE, alias="CRM_WORKSPACES"
+    )
+    windows_start: date = Field(date(2015, 1, 1), alias="CRM_WINDOWS_START")
+    gateway_host: str = Field("127.0.0.1", alias="CRM_GATEWAY_HOST")
+    gateway_port: Port = Field(8000, alias="CRM_GATEWAY_PORT")
+    ui_port: Port = Field(3000, alias="CRM_UI_PORT")
+    sync_every_minutes: Annotated[int, Field(ge=1, le=1440)] = Field(
+        15, alias="CRM_SYNC_EVERY_MINUTES"
+    )
+
+    @cached_property
+    def workspaces(self) -> tuple[str, ...]:
+        """The tenants."""
+        return tuple(self.workspace_names.split(","))
+
+    @cached_property
+    def home_path(self) -> Path:
+        """``CRM_HOME``, absolute."""
+        return self.home.expanduser().absolute()
+
+    @cached_property
+    def staging(self) -> str:
+        """Where chunks lie, as a URI."""
+        return self.staging_uri or (self.home_path / "staging").as_uri()
+
+
+def environment() -> dict[str, str]:
+    """Every variable that is set to something: the process's own before those of ``.env``."""
+    merged = {**dotenv_values(".env"), **os.environ}
+    return {name: value for name, value in merged.items() if value}
+
+
+def read(
+    kind: type[Values],
+    workspace: str = DEFAULT_WORKSPACE,
+    source: Mapping[str, str] | None = None,
+) -> Values:
+    """An instance of a settings class for a workspace. Raises ``ConfigurationError``."""
+    values = environment() if source is None else source
+    found = {}
+    for name, info in kind.model_fields.items():
+        variable = info.alias or name
+        own = values.get(f"{variable}__{workspace.upper()}")
+        value = own if own is not None else values.get(variable)
+        if value is not None:
+            found[variable] = value
+    try:
+        return kind.model_validate(found)
+    except ValidationError as error:
+        raise ConfigurationError(_explain(error)) from None
+
+
+def _explain(error: ValidationError) -> str:
+    lines = []
+    for problem in error.errors(include_url=False, include_input=False):
+        name = ".".join(str(part) for part in problem["loc"]) or "settings"
+        lines.append(f"{name}: {problem['msg'].removeprefix('Value error, ')}")
+    return "; ".join(lines) + " (see .env.example)"
