@@ -9,11 +9,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from crm_pipelines.sandbox.faults import REFUSALS, Fault
 from crm_pipelines.sandbox.system import System
+from crm_pipelines.sandbox.wire import cut
 from crm_pipelines.sandbox.world import World
-
-
-class ConnectionCut(Exception):
-    """Raised to make the server drop the connection in the middle of an answer."""
 
 
 class Gate:
@@ -71,10 +68,10 @@ class Gate:
                 response.status_code = fault.status
             await response(scope, receive, send)
         elif fault.kind == "reset":
-            raise ConnectionCut
+            await cut(scope, receive, hard=True)
         elif fault.kind == "timeout":
             await asyncio.sleep(fault.seconds)
-            raise ConnectionCut
+            await cut(scope, receive)
         else:
             await self._spoil(fault, scope, receive, send)
 
@@ -91,7 +88,8 @@ class Gate:
 
         await self._app(scope, receive, collect)
         if fault.kind == "lost_answer" or start is None:
-            raise ConnectionCut
+            await cut(scope, receive)
+            return
         if fault.kind == "malformed_json":
             whole = bytes(body[: max(1, int(len(body) * fault.at))])
             start["headers"] = [(k, v) for k, v in start["headers"] if k != b"content-length"]
@@ -102,7 +100,8 @@ class Gate:
         if fault.kind == "cut_body":
             part = bytes(body[: int(len(body) * fault.at)])
             await send({"type": "http.response.body", "body": part, "more_body": True})
-            raise ConnectionCut
+            await cut(scope, receive)
+            return
         pieces = 10
         size = len(body) // pieces + 1
         for at in range(0, len(body), size):

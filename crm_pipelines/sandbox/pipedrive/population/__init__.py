@@ -1,0 +1,1 @@
+"""The company an empty sandbox starts with: deterministic by seed and sizes."""
