@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Connector:
     """One CRM. ``settings`` is the class its variables are read with, per workspace.
 
-    ``limits`` reads the plan's limits off the settings; ``open`` gives a source that pays from
+    ``streams`` are those that its settings ask for, ``limits`` reads the plan's limits off the settings; ``open`` gives a source that pays from
     the given budget; ``configured`` says whether the settings point at a real account;
     ``sandbox`` gives the variables that point it at the simulated CRM at a URL.
     """
@@ -26,17 +26,10 @@ class Connector:
     name: str
     title: str
     description: str
-    streams: tuple[Stream, ...]
+    streams: Callable[[Any], tuple[Stream, ...]]
     settings: type[BaseModel]
     limits: Callable[[Any], Limits]
     open: Callable[[Any, Budget], Source]
     configured: Callable[[Any], bool]
     sandbox: Callable[[str], Mapping[str, str]]
     named_views: Mapping[str, str]
-
-    def stream(self, name: str) -> Stream:
-        """The declared stream of that name. Raises ``KeyError``."""
-        for stream in self.streams:
-            if stream.name == name:
-                return stream
-        raise KeyError(name)

@@ -29,8 +29,8 @@ class BadCredentials(FatalError):
     """The CRM does not accept our login."""
 
 
-class Unreachable(FatalError):
-    """Nothing answers at the CRM's address."""
+class Unreachable(RetriableError):
+    """Nothing answers at the CRM's address; nothing was sent."""
 
 
 class Truncated(RetriableError):
@@ -39,6 +39,14 @@ class Truncated(RetriableError):
 
 class GoneError(FatalError):
     """What was asked for does not exist any more (a job, a locator): begin that part anew."""
+
+
+class DailyLimit(CrmError):
+    """The CRM refuses for the rest of the day (``wait`` seconds, if it says so)."""
+
+    def __init__(self, message: str, wait: float | None = None) -> None:
+        super().__init__(message)
+        self.wait = wait
 
 
 class BudgetSpent(CrmError):

@@ -23,7 +23,8 @@ class Manifest:
     """The state of one stream's run between two phases; plain values, JSON-ready.
 
     ``key`` names the run's folder in the staging store and its checkpoint: it stays the same
-    when the run is executed again. ``complete`` says that the fetch saw all of its slice.
+    when the run is executed again. ``raw`` are the chunks as fetched, number by
+    number those that ``chunks`` was made from. ``complete`` says that the fetch saw all of its slice.
     ``started_at`` is when the fetch began, which is what the watermark may move to.
     ``notes`` are counts and remarks for the run's metadata.
     """
@@ -37,6 +38,7 @@ class Manifest:
     started_at: datetime
     fields: tuple[Field, ...]
     chunks: tuple[Chunk, ...] = ()
+    raw: tuple[Chunk, ...] = ()
     rejected: tuple[Chunk, ...] = ()
     complete: bool = True
     notes: dict[str, Any] = field(default_factory=dict)

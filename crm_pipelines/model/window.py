@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 
@@ -38,12 +38,14 @@ class Slice:
 
     ``whole`` says that nothing limits the slice, so that what it does not show is gone from the
     CRM. ``moves_watermark`` says that everything up to the run's start is covered by it.
+    ``page_size`` is asked of the CRM, 0 for the connector's own choice.
     """
 
     start: datetime | None = None
     end: datetime | None = None
     max_records: int = 0
     moves_watermark: bool = False
+    page_size: int = 0
 
     @property
     def whole(self) -> bool:
@@ -73,25 +75,40 @@ def choose_slice(
     ``window`` is the sync window (or the range of them) picked in Dagster, ``None`` when it
     covers all of them. A stream without cursor field is always read whole.
     """
-    most = options.max_records
+    chosen = _choose(options, windowed, watermark, window, now)
+    unbounded = chosen.end is None and not options.max_records
+    return replace(
+        chosen,
+        max_records=options.max_records,
+        page_size=options.batch_size,
+        moves_watermark=chosen.moves_watermark and unbounded,
+    )
+
+
+def _choose(
+    options: Options,
+    windowed: bool,
+    watermark: datetime | None,
+    window: tuple[datetime, datetime] | None,
+    now: datetime,
+) -> Slice:
     if not windowed:
-        return Slice(max_records=most)
+        return Slice()
     end = options.until
     since = options.since
     if since is None and options.incremental_days:
         since = now - timedelta(days=options.incremental_days)
     if since is not None:
         reaches_back = watermark is not None and since <= watermark
-        return Slice(since, end, most, moves_watermark=reaches_back and end is None and not most)
-    unbounded = end is None and not most
+        return Slice(since, end, moves_watermark=reaches_back)
     if options.force_overwrite or options.mode is Mode.FULL:
-        return Slice(None, end, most, moves_watermark=unbounded)
+        return Slice(None, end, moves_watermark=True)
     if options.mode is Mode.WINDOW:
         if window is None:
-            return Slice(None, end, most, moves_watermark=unbounded)
-        return Slice(*window, most)
+            return Slice(None, end, moves_watermark=True)
+        return Slice(*window)
     start = watermark - OVERLAP if watermark else None
-    return Slice(start, end, most, moves_watermark=unbounded)
+    return Slice(start, end, moves_watermark=True)
 
 
 def day_start(day: date) -> datetime:

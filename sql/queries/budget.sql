@@ -6,10 +6,13 @@ WITH paid AS (
     INSERT INTO sync.budgets AS b (workspace_id, crm, day, spent)
     SELECT %(workspace)s, %(crm)s, (now() AT TIME ZONE 'UTC')::date, %(cost)s
      WHERE %(cost)s <= %(daily)s * %(share)s::numeric
+       AND NOT EXISTS (
+           SELECT FROM sync.budgets AS e
+            WHERE e.workspace_id = %(workspace)s AND e.crm = %(crm)s
+              AND e.exhausted_until > clock_timestamp())
     ON CONFLICT (workspace_id, crm, day) DO UPDATE
        SET spent = b.spent + excluded.spent, updated_at = clock_timestamp()
      WHERE b.spent + excluded.spent <= coalesce(b.observed_limit, %(daily)s) * %(share)s::numeric
-       AND (b.exhausted_until IS NULL OR b.exhausted_until <= clock_timestamp())
     RETURNING b.spent
 ), noted AS (
     INSERT INTO sync.token_usage AS u (workspace_id, crm, stream, day, tokens, calls)
@@ -60,7 +63,7 @@ SELECT coalesce(
     (SELECT exhausted_until FROM sync.budgets
       WHERE workspace_id = %(workspace)s AND crm = %(crm)s AND exhausted_until > clock_timestamp()
       ORDER BY day DESC LIMIT 1),
-    date_trunc('day', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' + interval '1 day');
+    date_trunc('day', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' + interval '1 day') AS at;
 
 -- name: spent_today
 -- What the ledger knows of the day.

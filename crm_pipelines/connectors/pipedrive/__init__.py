@@ -1,0 +1,25 @@
+"""Pipedrive: API v2 wherever it exists, v1 where it does not."""
+
+from __future__ import annotations
+
+from crm_pipelines.connectors.pipedrive.settings import PipedriveSettings, limits, sandbox_variables
+from crm_pipelines.connectors.pipedrive.source import open_source
+from crm_pipelines.connectors.pipedrive.streams import STREAMS
+from crm_pipelines.model.connector import Connector
+
+CONNECTOR = Connector(
+    name="pipedrive",
+    title="Pipedrive",
+    description="The sales CRM at pipedrive.com, read over its API v2.",
+    streams=lambda _: STREAMS,
+    settings=PipedriveSettings,
+    limits=limits,
+    open=open_source,
+    configured=lambda settings: bool(settings.api_token),
+    sandbox=sandbox_variables,
+    named_views={
+        "persons": "person_fields",
+        "organizations": "organization_fields",
+        "deals": "deal_fields",
+    },
+)

@@ -1,0 +1,66 @@
+"""Pipedrive's variables, and the limits of its plans."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+
+from crm_pipelines.model.call import Limits
+from crm_pipelines.model.errors import ConfigurationError
+
+BURST_SECONDS = 2.1
+"""The rolling window is 2 s (developer docs, Rate limiting); the rest is for jitter on the way."""
+
+SEARCH_REQUESTS = 10
+"""Search has a window of its own, the same on every plan (changelog, search API rate limit)."""
+
+
+def _address(url: str) -> str:
+    parts = urlsplit(url)
+    if url and (parts.scheme not in ("http", "https") or not parts.hostname):
+        raise ValueError("must be scheme, host and port, like https://acme.pipedrive.com")
+    if parts.path.strip("/") or parts.query:
+        raise ValueError("must have no path: scheme, host and port only")
+    return url.rstrip("/")
+
+
+class PipedriveSettings(BaseModel):
+    """One Pipedrive account."""
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True)
+
+    api_token: SecretStr = Field(SecretStr(""), alias="PIPEDRIVE_API_TOKEN")
+    company_domain: str = Field("", alias="PIPEDRIVE_COMPANY_DOMAIN", pattern=r"^[\w-]*$")
+    base_url: Annotated[str, AfterValidator(_address)] = Field("", alias="PIPEDRIVE_BASE_URL")
+    daily_tokens: int = Field(30_000, alias="PIPEDRIVE_DAILY_TOKENS", ge=1)
+    burst_limit: int = Field(20, alias="PIPEDRIVE_BURST_LIMIT", ge=1)
+
+    @property
+    def url(self) -> str:
+        """Where the API is. Raises ``ConfigurationError``."""
+        if self.base_url:
+            return self.base_url
+        if not self.company_domain:
+            raise ConfigurationError(
+                "PIPEDRIVE_COMPANY_DOMAIN is not set: the part before .pipedrive.com in your "
+                "browser's address bar (or set PIPEDRIVE_BASE_URL)"
+            )
+        return f"https://{self.company_domain}.pipedrive.com"
+
+
+def limits(settings: PipedriveSettings) -> Limits:
+    """What the plan allows, until headers say otherwise."""
+    return Limits(
+        daily=settings.daily_tokens,
+        bursts={
+            "general": (settings.burst_limit, BURST_SECONDS),
+            "search": (SEARCH_REQUESTS, BURST_SECONDS),
+        },
+    )
+
+
+def sandbox_variables(url: str) -> dict[str, str]:
+    """What points this connector at the simulated Pipedrive."""
+    return {"PIPEDRIVE_BASE_URL": url, "PIPEDRIVE_API_TOKEN": "sandbox-token"}

@@ -1,0 +1,25 @@
+"""Salesforce: Bulk API 2.0 queries, with columns as ``describe`` gives them."""
+
+from __future__ import annotations
+
+from crm_pipelines.connectors.salesforce.settings import (
+    SalesforceSettings,
+    limits,
+    sandbox_variables,
+)
+from crm_pipelines.connectors.salesforce.source import open_source
+from crm_pipelines.connectors.salesforce.streams import streams
+from crm_pipelines.model.connector import Connector
+
+CONNECTOR = Connector(
+    name="salesforce",
+    title="Salesforce",
+    description="A Salesforce org, read with Bulk API 2.0 queries.",
+    streams=streams,
+    settings=SalesforceSettings,
+    limits=limits,
+    open=open_source,
+    configured=lambda settings: settings.flow is not None,
+    sandbox=sandbox_variables,
+    named_views={},
+)

@@ -1,0 +1,189 @@
+"""Reading an org: describe, then one Bulk API 2.0 query job per slice."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from crm_pipelines.connectors.salesforce.answers import classify, observe
+from crm_pipelines.connectors.salesforce.csv_pages import read_page
+from crm_pipelines.connectors.salesforce.describe import columns
+from crm_pipelines.connectors.salesforce.login import Session
+from crm_pipelines.connectors.salesforce.settings import SalesforceSettings
+from crm_pipelines.connectors.salesforce.streams import SalesforceStream
+from crm_pipelines.model.call import Budget, Call
+from crm_pipelines.model.errors import FatalError, GoneError, RetriableError
+from crm_pipelines.model.source import Page, Place
+from crm_pipelines.model.stream import Field, Stream
+from crm_pipelines.model.window import Slice
+from crm_pipelines.transport.door import Door
+
+if TYPE_CHECKING:
+    import httpx
+
+PAGE = 25_000
+"""Records per result page; without a ceiling Salesforce may stop in the middle of a huge page."""
+
+FIRST_PAUSE, GROWTH, LONGEST_PAUSE = 0.3, 1.6, 15.0
+"""Seconds between polls: every poll counts against the org's quota."""
+
+
+class SalesforceSource:
+    """An opened org."""
+
+    def __init__(self, door: Door, settings: SalesforceSettings) -> None:
+        self._door, self._settings = door, settings
+        self._described: dict[str, tuple[Field, ...]] = {}
+
+    def describe(self, stream: Stream) -> tuple[Field, ...]:
+        """The object's readable fields now."""
+        assert isinstance(stream, SalesforceStream)
+        if stream.name not in self._described:
+            answer = self._door.send(self._get(f"sobjects/{stream.sobject}/describe"))
+            self._described[stream.name] = columns(stream, json.loads(answer.content)["fields"])
+        return self._described[stream.name]
+
+    def pages(
+        self, stream: Stream, part: Slice, place: Place | None, keep: Callable[[Place], None]
+    ) -> Iterator[Page]:
+        """Result pages of one job. A job that has expired is ordered again."""
+        assert isinstance(stream, SalesforceStream)
+        try:
+            if place is None:
+                place = self._order(stream, part, keep)
+            rows = self._await_job(place["job"], place["version"])
+        except GoneError:
+            place = self._order(stream, part, keep)
+            rows = self._await_job(place["job"], place["version"])
+        if rows == 0 and place.get("locator") is None:
+            yield Page(_empty(self.describe(stream)), None)
+        else:
+            yield from self._results(place, part)
+        self._delete(place)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._door.close()
+
+    def _order(self, stream: SalesforceStream, part: Slice, keep: Callable[[Place], None]) -> Place:
+        version = self._settings.api_version
+        operation = "queryAll" if stream.deleted_field else "query"
+        soql = _soql(stream, self.describe(stream), part)
+        call = Call(
+            "POST",
+            f"/services/data/v{version}/jobs/query",
+            json={"operation": operation, "query": soql},
+            safe=True,  # a job that was made twice is only a job nobody reads
+        )
+        place = {"job": json.loads(self._door.send(call).content)["id"], "version": version}
+        keep(place)
+        return place
+
+    def _await_job(self, job: str, version: str) -> int:
+        give_up_at = time.monotonic() + self._settings.job_wait_seconds
+        pause = FIRST_PAUSE
+        while True:
+            time.sleep(pause)
+            answer = self._door.send(self._get(f"jobs/query/{job}", version=version))
+            state = json.loads(answer.content)
+            if state["state"] == "JobComplete":
+                return int(state.get("numberRecordsProcessed") or 0)
+            if state["state"] in ("Failed", "Aborted"):
+                why = state.get("errorMessage") or "no reason given"
+                raise FatalError(f"Salesforce's job {job} is {state['state'].lower()}: {why}")
+            if time.monotonic() > give_up_at:
+                raise FatalError(
+                    f"Salesforce's job {job} is not done after {self._settings.job_wait_seconds} "
+                    "s: run the same command again to go on with it, or raise "
+                    "SALESFORCE_JOB_WAIT_SECONDS"
+                )
+            pause = min(pause * GROWTH, LONGEST_PAUSE)
+
+    def _results(self, place: Place, part: Slice) -> Iterator[Page]:
+        locator = place.get("locator")
+        while True:
+            params = {"maxRecords": str(part.page_size or PAGE)}
+            if locator:
+                params["locator"] = locator
+            call = self._get(
+                f"jobs/query/{place['job']}/results", version=place["version"], params=params
+            )
+            page = _Results()
+            self._door.fetch(call, page.read)
+            locator = page.locator
+            yield Page(page.table, {**place, "locator": locator} if locator else None)
+            if not locator:
+                return
+
+    def _delete(self, place: Place) -> None:
+        """Tidy up; a job that stays behind goes by itself after seven days."""
+        path = f"/services/data/v{place['version']}/jobs/query/{place['job']}"
+        try:
+            self._door.send(Call("DELETE", path))
+        except (FatalError, RetriableError):
+            return
+
+    def _get(self, path: str, *, version: str = "", params: dict[str, str] | None = None) -> Call:
+        version = version or self._settings.api_version
+        return Call("GET", f"/services/data/v{version}/{path}", params or {})
+
+
+class _Results:
+    """What one result page held; read anew on every attempt."""
+
+    table: Any
+    locator: str | None
+
+    def read(self, response: httpx.Response) -> None:
+        self.table = read_page(response)
+        locator = response.headers.get("sforce-locator")
+        self.locator = None if locator in (None, "", "null") else locator
+
+
+@lru_cache(maxsize=32)
+def _session(settings: SalesforceSettings) -> Session:
+    """Streams of one org share one login."""
+    return Session(settings)
+
+
+def open_source(settings: SalesforceSettings, budget: Budget) -> SalesforceSource:
+    """Open the org that the settings name; logs in."""
+    session = _session(settings)
+    door = Door(
+        "Salesforce",
+        session.instance_url,
+        budget=budget,
+        login=session,
+        classify=classify,
+        observe=observe,
+    )
+    return SalesforceSource(door, settings)
+
+
+def _soql(stream: SalesforceStream, fields: tuple[Field, ...], part: Slice) -> str:
+    """No ORDER BY: it would switch off the chunking that large objects need."""
+    conditions = []
+    if part.start is not None:
+        conditions.append(f"SystemModstamp >= {_moment(part.start)}")
+    if part.end is not None:
+        conditions.append(f"SystemModstamp < {_moment(part.end)}")
+    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    most = f" LIMIT {part.max_records}" if part.max_records else ""
+    names = ", ".join(field.source for field in fields)
+    return f"SELECT {names} FROM {stream.sobject}{where}{most}"
+
+
+def _moment(moment: datetime) -> str:
+    return (
+        moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    )
+
+
+def _empty(fields: tuple[Field, ...]) -> Any:
+    import pyarrow as pa
+
+    return pa.table({field.source: pa.array([], pa.string()) for field in fields})

@@ -1,0 +1,152 @@
+"""Resume points of unfinished fetches, and who is working on them.
+
+A checkpoint is claimed by a session-level advisory lock: PostgreSQL gives it back the moment the
+process dies, so a checkpoint that can be claimed has no living owner.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from psycopg.types.json import Jsonb
+
+from crm_pipelines.model.manifest import Chunk
+from crm_pipelines.model.source import Place
+from crm_pipelines.model.stream import Field
+from crm_pipelines.model.window import Slice
+from crm_pipelines.store.database import Connection, Database
+
+_SPACE = 7_421_002
+
+
+@dataclass
+class Checkpoint:
+    """The state of one fetch, written through to the database after every chunk."""
+
+    key: str
+    started_at: datetime
+    fields: tuple[Field, ...]
+    place: Place | None = None
+    chunks: list[Chunk] = field(default_factory=list)
+    complete: bool = False
+    api_calls: int = 0
+    tokens: int = 0
+    resumed: bool = False
+
+
+class Checkpoints:
+    """The checkpoints of one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._claims: dict[str, Connection] = {}
+
+    def open(
+        self,
+        key: str,
+        *,
+        workspace: str,
+        crm: str,
+        stream: str,
+        part: Slice,
+        now: datetime,
+        usable: Callable[[Checkpoint], bool],
+        describe: Callable[[], tuple[Field, ...]],
+    ) -> Checkpoint:
+        """The run's own checkpoint, else one that a dead run of the same slice left, else new.
+
+        A checkpoint whose chunks are gone (``usable`` says no) is begun anew.
+        """
+        about = {"workspace": workspace, "crm": crm, "stream": stream}
+        slice_ = Jsonb(msgspec.to_builtins(part))
+        rows = self._database.run("checkpoints.load", {"key": key})
+        rows += self._database.run("checkpoints.unfinished", {**about, "slice": slice_})
+        for row in rows:
+            if not self.claim(row["key"]):
+                continue
+            found = _restore(row)
+            if row["slice"] == slice_.obj and usable(found):
+                return found
+            self.release(row["key"])
+        if not self.claim(key):
+            raise RuntimeError(f"the run {key} is already being executed by another process")
+        fields = describe()
+        self._database.run(
+            "checkpoints.begin",
+            {
+                **about,
+                "key": key,
+                "slice": slice_,
+                "fields": Jsonb(msgspec.to_builtins(fields)),
+                "started_at": now,
+            },
+        )
+        return Checkpoint(key, now, fields)
+
+    def keep(self, checkpoint: Checkpoint, chunk: Chunk | None = None) -> None:
+        """Write the state through; ``chunk`` was stored since the last time."""
+        if chunk is not None:
+            checkpoint.chunks.append(chunk)
+        self._database.run(
+            "checkpoints.keep",
+            {
+                "key": checkpoint.key,
+                "place": None if checkpoint.place is None else Jsonb(dict(checkpoint.place)),
+                "chunk": None if chunk is None else Jsonb([msgspec.to_builtins(chunk)]),
+                "complete": checkpoint.complete,
+                "api_calls": checkpoint.api_calls,
+                "tokens": checkpoint.tokens,
+            },
+        )
+
+    def claim(self, key: str) -> bool:
+        """Take a checkpoint for this process; whether it was free (or ours already)."""
+        if key in self._claims:
+            return True
+        connection = self._database.connect()
+        row = connection.execute(
+            "SELECT pg_try_advisory_lock(%s, %s) AS free", (_SPACE, _number(key))
+        ).fetchone()
+        if row is None or not row["free"]:
+            connection.close()
+            return False
+        self._claims[key] = connection
+        return True
+
+    def release(self, key: str) -> None:
+        """Give a checkpoint back."""
+        connection = self._claims.pop(key, None)
+        if connection is not None:
+            connection.close()
+
+    def purge(self) -> list[str]:
+        """Forget what nobody came back for; returns the keys, whose chunks may go."""
+        return [row["key"] for row in self._database.run("checkpoints.stale")]
+
+    def close(self) -> None:
+        """Give everything back."""
+        for key in list(self._claims):
+            self.release(key)
+
+
+def _restore(row: dict[str, Any]) -> Checkpoint:
+    return Checkpoint(
+        key=row["key"],
+        started_at=row["started_at"],
+        fields=msgspec.convert(row["fields"], tuple[Field, ...]),
+        place=row["place"],
+        chunks=msgspec.convert(row["chunks"], list[Chunk]),
+        complete=row["complete"],
+        api_calls=row["api_calls"],
+        tokens=row["tokens"],
+        resumed=True,
+    )
+
+
+def _number(key: str) -> int:
+    return zlib.crc32(key.encode()) - 2**31

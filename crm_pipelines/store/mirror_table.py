@@ -1,0 +1,208 @@
+"""Mirror tables: made and widened from the fields of a stream, and merged into chunk by chunk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, LiteralString
+
+from psycopg import sql
+
+from crm_pipelines.model.stream import KEY, Field, Stream, Type
+from crm_pipelines.store.database import Connection, Database
+from crm_pipelines.store.queries import query
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class Target:
+    """One stream's rows in its mirror table."""
+
+    crm: str
+    stream: Stream
+    fields: tuple[Field, ...]
+    workspace: str
+    run: str
+    started_at: datetime
+    force: bool = False
+
+    @property
+    def table(self) -> sql.Identifier:
+        """The table, qualified."""
+        return sql.Identifier(self.crm, self.stream.table_name)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The CRM's columns in the order chunks carry them."""
+        return tuple(field.name for field in self.fields)
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What the statements are run with."""
+        return {"workspace": self.workspace, "run": self.run, "started_at": self.started_at}
+
+
+def ensure(database: Database, target: Target) -> list[str]:
+    """Make the table if it is missing and add columns it lacks; returns the added names."""
+    key = next(field for field in target.fields if field.name == KEY)
+    name = f"{target.crm}.{target.stream.table_name}"
+    with database.transaction() as connection:
+        connection.execute(query("mirror.lock"), {"name": f"ddl {target.crm}"})
+        _make(connection, target, key)
+        # to_regclass folds an unquoted name; ours are quoted
+        quoted = f'"{target.crm}"."{target.stream.table_name}"'
+        rows = connection.execute(query("mirror.columns"), {"table": quoted}).fetchall()
+        have = {row["name"] for row in rows}
+        missing = [field for field in target.fields if field.name not in have]
+        for field in missing:
+            connection.execute(
+                sql.SQL("ALTER TABLE {} ADD COLUMN {} {}").format(
+                    target.table, sql.Identifier(field.name), sql.SQL(_literal(field.type.value))
+                )
+            )
+        for field in missing:
+            _comment(connection, target, field)
+        for column in _indexed(target):
+            index = f"{target.stream.table_name}_{column}"[:63]
+            connection.execute(
+                sql.SQL("CREATE INDEX IF NOT EXISTS {} ON {} ({})").format(
+                    sql.Identifier(index), target.table, sql.Identifier(column)
+                )
+            )
+    first_time = len(missing) == len(target.fields) - 1
+    return [] if first_time else [f"{name}.{field.name}" for field in missing]
+
+
+def _make(connection: Connection, target: Target, key: Field) -> None:
+    connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(target.crm)))
+    connection.execute(_statement("create_table", target, key_type=_type(key)))
+
+
+def _comment(connection: Connection, target: Target, field: Field) -> None:
+    text = f"{field.source}: {field.description}" if field.description else field.source
+    connection.execute(
+        sql.SQL("COMMENT ON COLUMN {}.{} IS {}").format(
+            target.table, sql.Identifier(field.name), sql.Literal(text)
+        )
+    )
+
+
+def _indexed(target: Target) -> list[str]:
+    wanted = [target.stream.cursor_field, *target.stream.indexes]
+    return [column for column in wanted if column in target.columns]
+
+
+def load_chunk(connection: Connection, target: Target, records: pa.Table) -> None:
+    """COPY a chunk's columns into the transaction's staging table, emptied first."""
+    connection.execute(
+        _statement("create_staged", target, columns=_names(target.columns)), prepare=False
+    )
+    connection.execute("TRUNCATE staged")
+    with connection.cursor().copy("COPY staged FROM STDIN (FORMAT csv)") as copy:
+        for part in _as_csv(records.select(list(target.columns))):
+            copy.write(part)
+
+
+def _as_csv(records: pa.Table) -> Any:
+    """CSV in pieces; an empty text is quoted, a null is not, so the two stay apart."""
+    import pyarrow as pa
+    from pyarrow import csv
+
+    options = csv.WriteOptions(include_header=False, quoting_style="all_valid")
+    at = 0
+    for batch in records.to_batches(max_chunksize=10_000):
+        position = pa.array(range(at, at + batch.num_rows), pa.int64())
+        at += batch.num_rows
+        sink = pa.BufferOutputStream()
+        csv.write_csv(batch.append_column("_position", position), sink, options)
+        yield memoryview(sink.getvalue())
+
+
+def merge(connection: Connection, target: Target, *, preview: bool = False) -> dict[str, int]:
+    """Merge the staged chunk; counts of processed, created, updated and deleted."""
+    statement = _statement("preview" if preview else "merge", target, **_merge_parts(target))
+    row = connection.execute(statement, target.parameters).fetchone()
+    assert row is not None
+    return {name: int(value) for name, value in row.items()}
+
+
+def _merge_parts(target: Target) -> dict[str, sql.Composable]:
+    stamp, names = target.stream.stamp, target.columns
+    others = [name for name in names if name != KEY]
+    ours, theirs = _names(others, "l"), _names(others, "t")
+    gone: sql.Composable = sql.SQL("false")
+    if target.stream.deleted_field in names:
+        gone = sql.SQL("coalesce({}, false)").format(
+            sql.Identifier("l", str(target.stream.deleted_field))
+        )
+    alive = sql.SQL("(t._deleted_at IS NULL OR t._deleted_at < %(started_at)s")
+    if stamp in names:
+        new, old = sql.Identifier("l", str(stamp)), sql.Identifier("t", str(stamp))
+        order: sql.Composable = sql.SQL("{} DESC NULLS LAST").format(sql.Identifier(str(stamp)))
+        newer: sql.Composable = sql.SQL("({} >= {} OR {} IS NULL) AND {} OR {} > {})").format(
+            new, old, old, alive, new, old
+        )
+    else:
+        order = sql.SQL("id")
+        newer = sql.SQL("(t._synced_at < %(started_at)s OR t._run_id = %(run)s) AND {})").format(
+            alive
+        )
+    differs = sql.SQL("({}) IS DISTINCT FROM ({}) OR (t._deleted_at IS NOT NULL) <> ({})").format(
+        ours, theirs, gone
+    )
+    if target.force:
+        newer, differs = sql.SQL("true"), sql.SQL("true")
+    return {
+        "columns": _names(names),
+        "order": order,
+        "gone": gone,
+        "newer": newer,
+        "differs": differs,
+        "assignments": sql.SQL(", ").join(
+            sql.SQL("{} = {}").format(sql.Identifier(name), sql.Identifier("l", name))
+            for name in others
+        ),
+    }
+
+
+def note_seen(connection: Connection, target: Target, rejected_keys: list[str]) -> None:
+    """Remember the staged keys, and those of rejected records, for ``bury_missing``."""
+    key = _type(next(field for field in target.fields if field.name == KEY))
+    connection.execute(_statement("create_seen", target, key_type=key))
+    if rejected_keys:
+        connection.execute(
+            _statement("note_rejected", target, key_type=key), {"keys": rejected_keys}
+        )
+    else:
+        connection.execute(query("mirror.note_seen"))
+
+
+def bury_missing(connection: Connection, target: Target, *, preview: bool = False) -> int:
+    """Tombstone what was not seen; how many rows."""
+    scope = sql.SQL(_literal(target.stream.scope))
+    statement = _statement("count_missing" if preview else "bury_missing", target, scope=scope)
+    cursor = connection.execute(statement, target.parameters)
+    if preview:
+        row = cursor.fetchone()
+        return int(row["missing"]) if row else 0
+    return cursor.rowcount
+
+
+def _statement(name: str, target: Target, **parts: sql.Composable) -> sql.Composed:
+    return sql.SQL(query(f"mirror.{name}")).format(table=target.table, **parts)
+
+
+def _names(names: tuple[str, ...] | list[str], of: str = "") -> sql.Composed:
+    qualified = (sql.Identifier(of, name) if of else sql.Identifier(name) for name in names)
+    return sql.SQL(", ").join(qualified)
+
+
+def _type(field: Field) -> sql.SQL:
+    return sql.SQL(_literal(field.type.value if field.type else Type.TEXT.value))
+
+
+def _literal(text: str) -> LiteralString:
+    """Declared in our own code, never taken from a CRM."""
+    return text

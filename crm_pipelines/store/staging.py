@@ -1,0 +1,102 @@
+"""Where chunks lie between phases: Arrow files below ``CRM_STAGING_URI``, disk or object store."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from crm_pipelines.model.errors import ConfigurationError, SystemTrouble
+from crm_pipelines.model.manifest import Chunk
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyarrow.fs import FileSystem
+
+
+class Staging:
+    """Chunks by run: ``{run}/{stream}/{phase}/{number}.arrow``. A chunk is there whole or not."""
+
+    def __init__(self, uri: str) -> None:
+        from pyarrow.fs import FileSystem
+
+        try:
+            self._files, self._root = FileSystem.from_uri(uri)
+        except (ValueError, OSError) as error:
+            raise ConfigurationError(
+                f"CRM_STAGING_URI: {uri!r} cannot be used ({error}); set file:///folder, "
+                "s3://bucket/folder or gs://bucket/folder"
+            ) from None
+
+    @property
+    def files(self) -> FileSystem:
+        """The file system the chunks are on."""
+        return self._files
+
+    def write(self, key: str, phase: str, number: int, table: pa.Table) -> Chunk:
+        """Store one chunk; a chunk of that number that was there before is replaced."""
+        import pyarrow as pa
+
+        path = f"{quote(key)}/{phase}/{number:06d}.arrow"
+        target = f"{self._root}/{path}"
+        options = pa.ipc.IpcWriteOptions(compression="lz4")
+        with roomy(self._root):
+            self._files.create_dir(target.rpartition("/")[0], recursive=True)
+            with (
+                self._files.open_output_stream(target + ".part") as stream,
+                pa.ipc.new_file(stream, table.schema, options=options) as writer,
+            ):
+                writer.write_table(table)
+            self._files.move(target + ".part", target)
+        return Chunk(path, table.num_rows)
+
+    def read(self, chunk: Chunk) -> pa.Table:
+        """A chunk's records. Raises ``FileNotFoundError``."""
+        import pyarrow as pa
+
+        with self._files.open_input_file(f"{self._root}/{chunk.path}") as source:
+            return pa.ipc.open_file(source).read_all()
+
+    def has(self, chunk: Chunk) -> bool:
+        """Whether the chunk is there."""
+        from pyarrow.fs import FileType
+
+        info = self._files.get_file_info(f"{self._root}/{chunk.path}")
+        return bool(info.type == FileType.File)
+
+    def drop(self, key: str, phase: str | None = None) -> None:
+        """Remove a run's chunks, of one phase or all of them."""
+        folder = f"{self._root}/{quote(key)}" + (f"/{phase}" if phase else "")
+        self._files.delete_dir_contents(folder, missing_dir_ok=True)
+        if phase is None:
+            self._files.delete_dir(folder)
+
+    def write_text(self, path: str, text: str) -> None:
+        """Store a small text file."""
+        target = f"{self._root}/{path}"
+        with roomy(self._root):
+            self._files.create_dir(target.rpartition("/")[0], recursive=True)
+            with self._files.open_output_stream(target) as stream:
+                stream.write(text.encode())
+
+    def read_text(self, path: str) -> str:
+        """A small text file. Raises ``FileNotFoundError``."""
+        with self._files.open_input_stream(f"{self._root}/{path}") as stream:
+            return bytes(stream.read()).decode()
+
+
+@contextmanager
+def roomy(root: str) -> Iterator[None]:
+    """Turns a full or read-only staging store into one clear line."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
+            raise
+        raise SystemTrouble(
+            f"the staging store {root} cannot be written to ({error.strerror or error}). Make "
+            "room or set CRM_STAGING_URI, then run the same command again; it goes on where it "
+            "stopped."
+        ) from error

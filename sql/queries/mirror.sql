@@ -1,0 +1,108 @@
+-- name: create_table
+-- A mirror table with its key and bookkeeping; the CRM's own columns are added as they appear.
+CREATE TABLE IF NOT EXISTS {table} (
+    workspace_id  text NOT NULL,
+    id            {key_type} NOT NULL,
+    _synced_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
+    _run_id       text NOT NULL,
+    _deleted_at   timestamptz,
+    PRIMARY KEY (workspace_id, id)
+);
+
+-- name: columns
+-- The columns a table has, in order.
+SELECT a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type
+  FROM pg_attribute AS a
+ WHERE a.attrelid = to_regclass(%(table)s) AND a.attnum > 0 AND NOT a.attisdropped
+ ORDER BY a.attnum;
+
+-- name: lock
+-- One merge at a time for a table of a workspace: the statement below is not safe against a
+-- concurrent insert of the same key.
+SELECT pg_advisory_xact_lock(7421003, hashtext(%(name)s));
+
+-- name: create_staged
+-- One chunk on its way into the mirror.
+CREATE TEMPORARY TABLE IF NOT EXISTS staged ON COMMIT DROP AS
+SELECT {columns}, 0::bigint AS _position FROM {table} WITH NO DATA;
+
+-- name: create_seen
+-- The keys of everything a full sync saw.
+CREATE TEMPORARY TABLE IF NOT EXISTS seen (id {key_type} PRIMARY KEY) ON COMMIT DROP;
+
+-- name: note_seen
+-- Remembers a chunk's keys.
+INSERT INTO seen SELECT id FROM staged ON CONFLICT DO NOTHING;
+
+-- name: note_rejected
+-- A rejected record is still there: the CRM showed it.
+INSERT INTO seen SELECT id FROM unnest(%(keys)s::text[]::{key_type}[]) AS id ON CONFLICT DO NOTHING;
+
+-- name: merge
+-- The guarded upsert: one statement that writes only what changed, never goes back in time, and
+-- counts. An unchanged row is only read. Of two copies in one chunk the newer one counts.
+-- All parts see the table as it was before the statement. A record that the CRM says is deleted
+-- becomes a tombstone if we have it and is passed over if we never had it.
+WITH latest AS MATERIALIZED (
+    SELECT DISTINCT ON (id) * FROM staged ORDER BY id, {order}, _position DESC
+), known AS MATERIALIZED (
+    SELECT l.*, t.id IS NOT NULL AS _known, t._deleted_at AS _buried_at, {gone} AS _gone,
+           t.id IS NOT NULL AND ({newer}) AND ({differs}) AS _changed
+      FROM latest AS l
+      LEFT JOIN {table} AS t ON t.workspace_id = %(workspace)s AND t.id = l.id
+), updated AS (
+    UPDATE {table} AS t
+       SET {assignments},
+           _deleted_at = CASE WHEN l._gone THEN coalesce(l._buried_at, clock_timestamp()) END,
+           _synced_at = clock_timestamp(),
+           _run_id = %(run)s
+      FROM known AS l
+     WHERE l._changed AND t.workspace_id = %(workspace)s AND t.id = l.id
+    RETURNING l._gone AND l._buried_at IS NULL AS buried
+), created AS (
+    INSERT INTO {table} (workspace_id, {columns}, _run_id)
+    SELECT %(workspace)s, {columns}, %(run)s FROM known WHERE NOT _known AND NOT _gone
+    RETURNING 1
+)
+SELECT (SELECT count(*) FROM created) AS created,
+       (SELECT count(*) FROM updated WHERE NOT buried) AS updated,
+       (SELECT count(*) FROM updated WHERE buried) AS deleted,
+       (SELECT count(*) FROM staged) AS processed;
+
+-- name: preview
+-- What the merge would do, without doing it.
+WITH latest AS MATERIALIZED (
+    SELECT DISTINCT ON (id) * FROM staged ORDER BY id, {order}, _position DESC
+), known AS (
+    SELECT t.id IS NOT NULL AS _known, t._deleted_at AS _buried_at, {gone} AS _gone,
+           t.id IS NOT NULL AND ({newer}) AND ({differs}) AS _changed
+      FROM latest AS l
+      LEFT JOIN {table} AS t ON t.workspace_id = %(workspace)s AND t.id = l.id
+)
+SELECT count(*) FILTER (WHERE NOT _known AND NOT _gone) AS created,
+       count(*) FILTER (WHERE _changed AND NOT (_gone AND _buried_at IS NULL)) AS updated,
+       count(*) FILTER (WHERE _changed AND _gone AND _buried_at IS NULL) AS deleted,
+       (SELECT count(*) FROM staged) AS processed
+  FROM known;
+
+-- name: bury_missing
+-- Tombstones for what a full sync no longer saw. Rows that another run wrote since this fetch
+-- began are left alone: the fetch may have been too early to see them.
+UPDATE {table} AS t
+   SET _deleted_at = clock_timestamp(), _synced_at = clock_timestamp(), _run_id = %(run)s
+ WHERE t.workspace_id = %(workspace)s AND t._deleted_at IS NULL AND ({scope})
+   AND t._synced_at < %(started_at)s
+   AND NOT EXISTS (SELECT FROM seen WHERE seen.id = t.id);
+
+-- name: count_missing
+-- How many tombstones the statement above would set.
+SELECT count(*) AS missing FROM {table} AS t
+ WHERE t.workspace_id = %(workspace)s AND t._deleted_at IS NULL AND ({scope})
+   AND t._synced_at < %(started_at)s
+   AND NOT EXISTS (SELECT FROM seen WHERE seen.id = t.id);
+
+-- name: forget_rejected
+-- Records that pass now are no longer rejected ones.
+DELETE FROM sync.rejected_records AS r USING staged AS s
+ WHERE r.workspace_id = %(workspace)s AND r.crm = %(crm)s AND r.stream = %(stream)s
+   AND r.record_id = s.id::text;
