@@ -1,14 +1,35 @@
 """The one error that the local programs raise: it says what happened and what to do."""
 
 import errno
+import os
+from pathlib import Path
+
+from crm_pipelines.local.program import LOG
+
+KEEPER_LOG = "keeper.log"
+LOG_LINES = 15
+LOW_DISK_BYTES = 32_000_000
 
 
 class LocalProgramError(RuntimeError):
     """A local program (database, sandbox) cannot be used; the message names the way out."""
 
 
-def explain_os_error(error: OSError, doing: str) -> LocalProgramError:
-    """Turn an operating-system error met while `doing` something into words with advice."""
+def program_error(folder: Path, what: str) -> LocalProgramError:
+    """Say what is wrong with a program, with a hint on the disk and the end of its logs."""
+    parts = [f"The local {folder.name} {what}."]
+    disk = os.statvfs(folder)
+    free = disk.f_bavail * disk.f_frsize
+    if free < LOW_DISK_BYTES:
+        parts.append(f"The disk of {folder} is full ({free:,} bytes left): free some space.")
+    for name in (LOG, KEEPER_LOG):
+        if lines := _last_lines(folder / name):
+            parts.append("\n".join([f"The end of {folder / name}:", *lines]))
+    return LocalProgramError("\n".join(parts))
+
+
+def system_error(error: OSError, doing: str) -> LocalProgramError:
+    """Turn an operating-system error met while doing something into words with advice."""
     advice = _ADVICE.get(error.errno or 0, "")
     return LocalProgramError(f"Cannot {doing}: {error}.{advice}")
 
@@ -19,8 +40,18 @@ _ADVICE = {
     errno.ENOSPC: " The disk is full: free some space and try again.",
     errno.EDQUOT: " Your disk quota is used up: free some space and try again.",
     errno.EROFS: " The disk is read-only: set CRM_HOME to a folder that can be written.",
+    errno.ENOTDIR: " Something that is no folder is in the way: move it, or set CRM_HOME.",
+    errno.EEXIST: " Something that is no folder is in the way: move it, or set CRM_HOME.",
     errno.EACCES: _NOT_OURS,
     errno.EPERM: _NOT_OURS,
     errno.ENOLCK: _NO_LOCKS,
     errno.ENOTSUP: _NO_LOCKS,
 }
+
+
+def _last_lines(path: Path) -> list[str]:
+    if not path.exists():
+        return []
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 8_000))
+        return file.read().decode(errors="replace").splitlines()[-LOG_LINES:]

@@ -1,168 +1,170 @@
 """The keeper: a small process beside a local program that stops it when nobody needs it.
 
-Started by `running.py`, one for each program and home, in a session of its own, so that the
-Ctrl-C that ends a user of the program does not end the program for the others. It starts the
-program again if it dies while it is in use. A keeper that is killed leaves its program
-running; the next user puts a new keeper beside it.
+There is one for each program and home, in a session of its own, so that the Ctrl-C that ends
+a user of the program does not end the program for the others. It starts the program again if
+it dies while in use. A keeper that is killed leaves its program running, and the next user
+puts a new keeper beside it.
 """
 
-import json
 import os
+import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from crm_pipelines.local import locks
+from crm_pipelines.local.locks import Lock
 from crm_pipelines.local.orders import Orders
 from crm_pipelines.local.process import Process, end_process, find_process
 from crm_pipelines.local.program import LOG, STATE, write_record
 
 POLL_SECONDS = 0.2
 LOG_BYTES = 10_000_000
-STEADY_SECONDS = 5.0
-"""A program that dies sooner than this after its start is not started again."""
 
 
-class Kept:
-    """The program as its keeper sees it: a child, or adopted from a keeper that was killed."""
-
-    def __init__(self, orders: Orders, process: Process, child: subprocess.Popen[bytes] | None):
-        self.process = process
-        self._child = child
-        self._alive = orders.path(locks.PROGRAM)
-
-    def is_alive(self) -> bool:
-        """Whether the program runs; a child's end is taken note of, so it leaves no zombie."""
-        if self._child is not None:
-            return self._child.poll() is None
-        return self.process.is_same() and not locks.is_free(self._alive)
-
-    def stop(self, orders: Orders) -> None:
-        """End the program in its own clean way, by force if that takes too long."""
-        ended = end_process(self.process, orders.stop_signals, orders.stop_seconds, self._alive)
-        log("stopped" if ended else f"process {self.process.pid} does not end")
-        if self._child is not None and ended:
-            self._child.wait()
-
-
-def log(message: str) -> None:
+def say(message: str) -> None:
     """Write a line to the keeper's log, which is its standard error."""
-    sys.stderr.write(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}Z [{os.getpid()}] {message}\n")
-    sys.stderr.flush()
+    # A full disk is no reason to leave the program alone.
+    with suppress(OSError):
+        sys.stderr.write(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}Z [{os.getpid()}] {message}\n")
+        sys.stderr.flush()
 
 
-def start_program(orders: Orders, program_lock: int) -> Kept | None:
-    """Start the program, hand it its lock, and note who it is in `state.json`."""
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
-    output = os.open(orders.path(LOG), flags, 0o600)
-    try:
-        child = subprocess.Popen(  # noqa: S603 - the command of our own caller
-            orders.argv,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            pass_fds=(program_lock,),
-        )
-    finally:
-        os.close(output)
-        os.close(program_lock)
-    process = find_process(child.pid)
-    if process is None:
-        log(f"process {child.pid} ended at once with code {child.wait()}")
-        return None
-    kept = Kept(orders, process, child)
-    record = {"pid": process.pid, "began": process.began, "argv": orders.argv}
-    try:
-        write_record(orders.path(STATE), record)
-    except OSError:
-        kept.stop(orders)
-        raise
-    log(f"started process {process.pid}")
-    return kept
+class Keeper:
+    """Keeps one program, as its parent or in place of a keeper that was killed."""
 
+    def __init__(self, orders: Orders) -> None:
+        self.orders = orders
+        self.folder = Path(orders.folder)
+        # Open from the start: they stay the locks of this program if the folder is deleted.
+        self.start = Lock(self.folder / locks.START)
+        self.lease = Lock(self.folder / locks.LEASE)
+        self.alive = Lock(self.folder / locks.PROGRAM)
+        self.child: subprocess.Popen[bytes] | None = None
+        self.process: Process | None = None
+        self.told_to_end = False
+        signal.signal(signal.SIGTERM, self._on_term)
 
-def adopt_program(orders: Orders, pid: int) -> Kept | None:
-    """Look after a program that another keeper started."""
-    process = find_process(pid)
-    if process is None:
-        return None
-    log(f"looking after process {pid}")
-    return Kept(orders, process, None)
-
-
-def watch(orders: Orders, kept: Kept) -> bool:
-    """Wait until the program dies by itself (False) or was stopped for want of users (True)."""
-    unused_since: float | None = None
-    while kept.is_alive():
-        if not locks.is_free(orders.path(locks.LEASE)):
-            unused_since = None
-        elif unused_since is None:
-            unused_since = time.monotonic()
-        elif time.monotonic() - unused_since >= orders.grace_seconds and stop_unused(orders, kept):
-            return True
-        rotate_log(orders.path(LOG))
-        time.sleep(min(POLL_SECONDS, max(orders.grace_seconds / 4, 0.01)))
-    log(f"process {kept.process.pid} ended")
-    return False
-
-
-def stop_unused(orders: Orders, kept: Kept) -> bool:
-    """Stop the program unless somebody has come to use it, or is just coming."""
-    start = locks.try_lock(orders.path(locks.START))
-    if start is None:
-        return False
-    with start:
-        if not locks.is_free(orders.path(locks.LEASE)):
-            return False
-        log("nobody needs it any more")
-        kept.stop(orders)
-        return True
-
-
-def rotate_log(path: Path) -> None:
-    """Move a long log aside; the program keeps writing to the same file, now empty."""
-    if path.exists() and path.stat().st_size > LOG_BYTES:
-        path.with_suffix(".log.1").write_bytes(path.read_bytes())
-        os.truncate(path, 0)
-
-
-def keep(orders: Orders) -> None:
-    """Run the program for as long as somebody needs it."""
-    program_lock = orders.program_lock
-    while True:
-        began_at = time.monotonic()
-        if program_lock is None:
-            assert orders.adopted is not None
-            kept = adopt_program(orders, orders.adopted)
+    def keep(self) -> None:
+        """Stay until the program has been stopped or is not worth another start."""
+        if self.orders.program_lock is None:
+            self._adopt()
         else:
-            kept = start_program(orders, program_lock)
-        if kept is None:
+            self._spawn(self.orders.program_lock)
+        began_at = time.monotonic()
+        while not self._watch():
+            if time.monotonic() - began_at < self.orders.steady_seconds or self.lease.is_free():
+                return
+            say("still in use: starting it again")
+            with Lock(self.folder / locks.PROGRAM) as lock:
+                if not lock.take(self.orders.stop_seconds):
+                    say("parts of it are still running: not started again")
+                    return
+                began_at = time.monotonic()
+                self._spawn(lock.descriptor)
+
+    def _spawn(self, program_lock: int) -> None:
+        output = os.open(self.folder / LOG, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            self.child = subprocess.Popen(  # noqa: S603 - the command of our own caller
+                self.orders.argv,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                pass_fds=(program_lock,),
+            )
+        finally:
+            os.close(output)
+        self.process = find_process(self.child.pid)
+        if program_lock == self.orders.program_lock:
+            os.close(program_lock)
+        if self.process is not None:
+            say(f"started process {self.process.pid}")
+            self._record(self.process)
+
+    def _record(self, process: Process) -> None:
+        record = {"pid": process.pid, "began": process.began, "argv": self.orders.argv}
+        try:
+            write_record(self.folder / STATE, record)
+        except OSError as error:
+            # The program tells the same about itself once it is ready.
+            say(f"cannot write {STATE}: {error}")
+
+    def _adopt(self) -> None:
+        assert self.orders.adopted is not None
+        self.process = find_process(self.orders.adopted)
+        say(f"looking after process {self.orders.adopted}")
+
+    def _is_alive(self) -> bool:
+        if self.child is not None:
+            return self.child.poll() is None
+        return self.process is not None and self.process.is_same()
+
+    def _watch(self) -> bool:
+        """Wait until the program was stopped for want of users (True) or ended by itself."""
+        unused_since: float | None = None
+        while self._is_alive():
+            now = time.monotonic()
+            if not self.lease.is_free():
+                unused_since = None
+            elif unused_since is None:
+                unused_since = now
+            elif now - unused_since >= self.orders.grace_seconds and self._stop_unused():
+                return True
+            if self.told_to_end:
+                self._stop()
+                return True
+            self._rotate_log()
+            time.sleep(min(POLL_SECONDS, max(self.orders.grace_seconds / 4, 0.01)))
+        say("the program has ended by itself")
+        return False
+
+    def _stop_unused(self) -> bool:
+        """Stop the program unless somebody has come to use it, or is just coming."""
+        if not self.start.take():
+            return False
+        # Held until this process ends: whoever comes now waits, then starts anew.
+        if self.lease.is_free():
+            say("nobody needs it any more")
+            self._stop()
+            return True
+        self.start.release()
+        return False
+
+    def _stop(self) -> None:
+        assert self.process is not None
+        signals, seconds = self.orders.stop_signals, self.orders.stop_seconds
+        ended = end_process(self.process, signals, seconds, self.alive)
+        say("stopped" if ended else f"process {self.process.pid} does not end")
+        if ended and self.child is not None:
+            self.child.wait()
+
+    def _rotate_log(self) -> None:
+        """Move a long log aside; the program goes on writing to the same file, now empty."""
+        log = self.folder / LOG
+        try:
+            if log.stat().st_size > LOG_BYTES:
+                log.with_suffix(".log.1").write_bytes(log.read_bytes())
+                os.truncate(log, 0)
+        except FileNotFoundError:
             return
-        if watch(orders, kept):
-            return
-        if locks.is_free(orders.path(locks.LEASE)):
-            return
-        if time.monotonic() - began_at < STEADY_SECONDS and kept is not None:
-            log("it ended too soon to be started again")
-            return
-        lock = locks.wait_lock(orders.path(locks.PROGRAM), orders.stop_seconds)
-        if lock is None:
-            log("parts of it are still running: not started again")
-            return
-        log("still in use: starting it again")
-        program_lock = lock.descriptor
+        except OSError as error:
+            say(f"cannot shorten {log}: {error}")
+
+    def _on_term(self, *_: object) -> None:
+        self.told_to_end = True
 
 
 def main() -> None:
-    """Leave the starter's process tree and session, then keep the program."""
-    fields: dict[str, Any] = json.loads(sys.argv[1])
+    """Leave the starter's session, then keep the program."""
     if os.fork():
         os._exit(0)
     os.setsid()
-    keep(Orders(**fields))
+    os.umask(0o077)
+    Keeper(Orders.from_json(sys.argv[1])).keep()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""File locks that the kernel releases when their holder dies, however it dies.
+"""File locks that the kernel lets go when their holder dies, however it dies.
 
 Each is a `flock` on an empty file in the program's folder. What the four files mean:
 
@@ -8,7 +8,7 @@ Each is a `flock` on an empty file in the program's folder. What the four files 
 - `program.lock`, exclusive: the program and all it forks; free means nothing of it is alive
 
 A lock belongs to the open file, so handing the descriptor to a child hands over the lock.
-Descriptors are closed in children by default, so nobody inherits one by accident.
+Descriptors are closed in programs started later, so nobody inherits one by accident.
 """
 
 import fcntl
@@ -26,22 +26,44 @@ PAUSE_SECONDS = 0.02
 
 
 class Lock:
-    """A held lock; closing it lets go, unless a child was given the descriptor as well."""
+    """An open lock file, held or not. It stays the same lock if the folder is deleted."""
 
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor: int | None = descriptor
+    def __init__(self, path: Path) -> None:
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
 
     @property
     def descriptor(self) -> int:
-        """The open file, to be handed to a child."""
-        if self._descriptor is None:
-            raise ValueError("the lock was let go")
+        """The open file, to be handed to a child together with the lock."""
         return self._descriptor
 
+    def take(self, seconds: float = 0.0) -> bool:
+        """Take it for oneself alone; False if others still hold it after so long."""
+        deadline = time.monotonic() + seconds
+        while not self._try():
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(PAUSE_SECONDS)
+        return True
+
+    def share(self) -> None:
+        """Take it together with others; a moment's wait for those who test it."""
+        fcntl.flock(self._descriptor, fcntl.LOCK_SH)
+
+    def is_free(self, seconds: float = 0.0) -> bool:
+        """Whether nobody else holds it, now or within the time given."""
+        if not self.take(seconds):
+            return False
+        self.release()
+        return True
+
+    def release(self) -> None:
+        """Let go, for all who share the descriptor; the file stays open."""
+        fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+
     def close(self) -> None:
-        """Let go; a second call does nothing."""
-        descriptor, self._descriptor = self._descriptor, None
-        if descriptor is not None:
+        """Let go, unless a child was given the descriptor as well; a second call is harmless."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
             os.close(descriptor)
 
     def __enter__(self) -> Self:
@@ -50,44 +72,9 @@ class Lock:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-
-def try_lock(path: Path) -> Lock | None:
-    """Take the lock for oneself alone, or return None at once if anybody holds it."""
-    return _lock(path, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-
-def wait_lock(path: Path, seconds: float) -> Lock | None:
-    """Take the lock for oneself alone, or return None if it stays taken for so long."""
-    deadline = time.monotonic() + seconds
-    while (lock := try_lock(path)) is None and time.monotonic() < deadline:
-        time.sleep(PAUSE_SECONDS)
-    return lock
-
-
-def share_lock(path: Path) -> Lock:
-    """Take the lock together with others; waits for an exclusive holder, which tests briefly."""
-    lock = _lock(path, fcntl.LOCK_SH)
-    assert lock is not None
-    return lock
-
-
-def is_free(path: Path) -> bool:
-    """Whether nobody holds the lock."""
-    lock = try_lock(path)
-    if lock is None:
-        return False
-    lock.close()
-    return True
-
-
-def _lock(path: Path, operation: int) -> Lock | None:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, operation)
-    except BlockingIOError:
-        os.close(descriptor)
-        return None
-    except BaseException:
-        os.close(descriptor)
-        raise
-    return Lock(descriptor)
+    def _try(self) -> bool:
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True

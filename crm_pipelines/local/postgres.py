@@ -48,11 +48,12 @@ def start_postgres(home: Path, *, grace_seconds: float = GRACE_SECONDS) -> Local
 def _program(folder: Path) -> Program:
     return Program(
         name=NAME,
-        argv=(sys.executable, "-P", "-m", "crm_pipelines.local.cluster", str(folder)),
+        argv=(sys.executable, "-P", "-m", "crm_pipelines.local.server", str(folder)),
         look=_look,
         answers=_answers,
         # Fast shutdown, then an immediate one, which costs a recovery but loses nothing.
         stop_signals=(signal.SIGINT, signal.SIGQUIT),
+        start_seconds=180,
         stop_seconds=30,
     )
 
@@ -64,7 +65,7 @@ def _look(folder: Path) -> Details | None:
         lines = (data / VERSION / "postmaster.pid").read_text().splitlines()
         password = (data / PASSWORD).read_text().strip()
         pid, port = int(lines[0]), int(lines[3])
-    except (FileNotFoundError, ValueError, IndexError):
+    except (FileNotFoundError, PermissionError, ValueError, IndexError):
         return None
     ready = len(lines) > 7 and lines[7].strip() == "ready"
     url = f"postgresql://{ROLE}:{password}@{HOST}:{port}/{DATABASE}?sslmode=disable"

@@ -34,6 +34,8 @@ class Program:
     """Sent one after the other, `stop_seconds` apart, until nothing of it is alive."""
     start_seconds: float = 60.0
     stop_seconds: float = 10.0
+    steady_seconds: float = 5.0
+    """One that dies by itself while in use is started again if it has lived that long."""
 
 
 def read_record(path: Path) -> Details | None:

@@ -1,27 +1,21 @@
 """Giving up root, which PostgreSQL refuses to run as, without touching any folder's rights.
 
 An unprivileged user may be unable to walk to the files it needs: a home under `/root`, a
-`mktemp -d` folder. Rather than opening such folders to everybody, the process keeps one
-capability over the change of user, the weakest that will do, and its children inherit it.
+folder from `mktemp -d`. Rather than opening such folders to everybody, the process keeps one
+capability over the change of user, the weakest that will do, and hands it to its children.
 """
 
-import ctypes
 import os
 import pwd
+import stat
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-ACCOUNTS = ("postgres", "nobody")
+from crm_pipelines.local import capabilities
 
-# Numbers from linux/capability.h and linux/prctl.h.
-_CAP_DAC_OVERRIDE = 1
-_CAP_DAC_READ_SEARCH = 2
-_PR_SET_KEEPCAPS = 8
-_PR_CAP_AMBIENT = 47
-_PR_CAP_AMBIENT_RAISE = 2
-_CAPABILITY_VERSION_3 = 0x20080522
+NAMES = ("postgres", "nobody")
 
 
 @dataclass(frozen=True)
@@ -36,69 +30,65 @@ class UnreachableError(Exception):
     """The unprivileged user cannot get at a file; the message is the file's path."""
 
 
-def pick_account(owned: Path) -> Account:
-    """The user for work on a folder: its owner, or if that is root, a well-known nobody."""
-    info = owned.stat()
+def pick_account(folder: Path) -> Account:
+    """Whom to run as for work on a folder: its owner, or if that is root, a well-known nobody."""
+    info = folder.stat()
     if info.st_uid != 0:
         return Account(info.st_uid, info.st_gid)
-    for name in ACCOUNTS:
+    for name in NAMES:
         try:
             entry = pwd.getpwnam(name)
         except KeyError:
             continue
         return Account(entry.pw_uid, entry.pw_gid)
-    raise LookupError(f"there is none of the users {', '.join(ACCOUNTS)} to run as")
+    raise LookupError(f"there is none of the users {', '.join(NAMES)} to run as")
 
 
 def become(account: Account, needed: Iterable[Path]) -> None:
-    """Change this process for good to an ordinary user who can read all files `needed`.
+    """Change this process for good to an ordinary user who can use all files `needed`.
 
-    Call it from a process with one thread. Raises UnreachableError if the user cannot read
-    one of them and the system does not grant the capability for it.
+    Call it from a process with one thread. Raises UnreachableError if a file is out of reach
+    and the system does not grant the capability for it.
     """
-    needed = list(needed)
     linux = sys.platform == "linux"
     if linux:
-        _call("prctl", _PR_SET_KEEPCAPS, 1, 0, 0, 0)
+        capabilities.keep_over_change_of_user()
     os.setgroups([])
     os.setgid(account.group)
     os.setuid(account.user)
-    missing = _first_unreadable(needed)
-    for capability in (_CAP_DAC_READ_SEARCH, _CAP_DAC_OVERRIDE) if linux else ():
-        if missing is not None and _keep_only(capability):
-            missing = _first_unreadable(needed)
+    needed = list(needed)
+    missing = _first_out_of_reach(needed, account)
+    for capability in capabilities.BY_STRENGTH if linux and missing else ():
+        if capabilities.hold_only(capability):
+            missing = _first_out_of_reach(needed, account, capability)
+        if missing is None:
+            return
     if missing is not None:
         raise UnreachableError(str(missing))
 
 
-def _first_unreadable(paths: Iterable[Path]) -> Path | None:
+def _first_out_of_reach(
+    paths: Iterable[Path], account: Account, capability: int | None = None
+) -> Path | None:
+    any_bit = capability == capabilities.DAC_OVERRIDE
     for path in paths:
         try:
-            if path.is_dir():
+            mode = path.stat()
+            if stat.S_ISDIR(mode.st_mode):
                 os.scandir(path).close()
             else:
                 path.open("rb").close()
-                # Running a file needs an execute bit even where reading it is granted.
+                if mode.st_mode & 0o111 and not any_bit and not _may_run(mode, account):
+                    return path
         except PermissionError:
             return path
     return None
 
 
-class _Header(ctypes.Structure):
-    _fields_ = [("version", ctypes.c_uint32), ("pid", ctypes.c_int)]
-
-
-class _Sets(ctypes.Structure):
-    _fields_ = [(name, ctypes.c_uint32) for name in ("effective", "permitted", "inheritable")]
-
-
-def _keep_only(capability: int) -> bool:
-    """Hold this one capability and hand it down to children; False if it is not ours to hold."""
-    return False
-
-
-def _call(function: str, *arguments: object) -> None:
-    libc = ctypes.CDLL(None, use_errno=True)
-    if getattr(libc, function)(*arguments) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, f"{function}: {os.strerror(number)}")
+def _may_run(info: os.stat_result, account: Account) -> bool:
+    """Whether the mode lets the user run a file; the right to read all files doesn't."""
+    if info.st_uid == account.user:
+        return bool(info.st_mode & stat.S_IXUSR)
+    if info.st_gid == account.group:
+        return bool(info.st_mode & stat.S_IXGRP)
+    return bool(info.st_mode & stat.S_IXOTH)
