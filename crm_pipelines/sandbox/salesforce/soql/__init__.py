@@ -1,0 +1,1 @@
+"""Salesforce's query language: text to tokens to a tree to SQL."""
