@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 class Connector:
     """One CRM. ``settings`` is the class its variables are read with, per workspace.
 
-    ``streams`` are those that its settings ask for, ``limits`` reads the plan's limits off the settings; ``open`` gives a source that pays from
-    the given budget; ``configured`` says whether the settings point at a real account;
-    ``sandbox`` gives the variables that point it at the simulated CRM at a URL.
+    ``streams`` are those that the settings ask for; ``limits`` reads the plan's limits off them;
+    ``open`` gives a source that pays from the given budget; ``configured`` says whether they
+    point at a real account. ``sandbox`` gives the variables that point at the simulated CRM at a
+    URL. ``named_views`` maps a stream to the stream that holds the names of its custom fields.
     """
 
     name: str

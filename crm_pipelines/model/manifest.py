@@ -23,10 +23,10 @@ class Manifest:
     """The state of one stream's run between two phases; plain values, JSON-ready.
 
     ``key`` names the run's folder in the staging store and its checkpoint: it stays the same
-    when the run is executed again. ``raw`` are the chunks as fetched, number by
-    number those that ``chunks`` was made from. ``complete`` says that the fetch saw all of its slice.
-    ``started_at`` is when the fetch began, which is what the watermark may move to.
-    ``notes`` are counts and remarks for the run's metadata.
+    when the run is executed again. ``raw`` are the chunks as fetched, number by number those
+    that ``chunks`` was made from. ``complete`` says that the fetch saw all of its slice.
+    ``started_at`` is when the fetch began, which is what the watermark may move to. ``notes``
+    are counts and remarks for the run's metadata.
     """
 
     key: str

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, LiteralString
 
 from psycopg import sql
 
-from crm_pipelines.model.stream import KEY, Field, Stream, Type
-from crm_pipelines.store.database import Connection, Database
+from crm_pipelines.model.stream import KEY, Field, Stream
+from crm_pipelines.store.database import Connection
 from crm_pipelines.store.queries import query
 
 if TYPE_CHECKING:
@@ -44,40 +44,42 @@ class Target:
         return {"workspace": self.workspace, "run": self.run, "started_at": self.started_at}
 
 
-def ensure(database: Database, target: Target) -> list[str]:
-    """Make the table if it is missing and add columns it lacks; returns the added names."""
-    key = next(field for field in target.fields if field.name == KEY)
-    name = f"{target.crm}.{target.stream.table_name}"
-    with database.transaction() as connection:
-        connection.execute(query("mirror.lock"), {"name": f"ddl {target.crm}"})
-        _make(connection, target, key)
-        # to_regclass folds an unquoted name; ours are quoted
-        quoted = f'"{target.crm}"."{target.stream.table_name}"'
-        rows = connection.execute(query("mirror.columns"), {"table": quoted}).fetchall()
-        have = {row["name"] for row in rows}
-        missing = [field for field in target.fields if field.name not in have]
-        for field in missing:
-            connection.execute(
-                sql.SQL("ALTER TABLE {} ADD COLUMN {} {}").format(
-                    target.table, sql.Identifier(field.name), sql.SQL(_literal(field.type.value))
-                )
+def ensure(connection: Connection, target: Target) -> list[str]:
+    """Make the table if it is missing and add columns it lacks.
+
+    Returns the names of columns that were added to a table that was there before.
+    """
+    connection.execute(query("mirror.lock"), {"name": f"ddl {target.crm}"})
+    _make(connection, target)
+    quoted = f'"{target.crm}"."{target.stream.table_name}"'
+    rows = connection.execute(query("mirror.columns"), {"table": quoted}).fetchall()
+    have = {row["name"] for row in rows}
+    missing = [field for field in target.fields if field.name not in have]
+    for field in missing:
+        connection.execute(
+            sql.SQL("ALTER TABLE {} ADD COLUMN {} {}").format(
+                target.table, sql.Identifier(field.name), sql.SQL(_literal(field.type.value))
             )
-        for field in missing:
-            _comment(connection, target, field)
-        for column in _indexed(target):
-            index = f"{target.stream.table_name}_{column}"[:63]
-            connection.execute(
-                sql.SQL("CREATE INDEX IF NOT EXISTS {} ON {} ({})").format(
-                    sql.Identifier(index), target.table, sql.Identifier(column)
-                )
-            )
-    first_time = len(missing) == len(target.fields) - 1
-    return [] if first_time else [f"{name}.{field.name}" for field in missing]
+        )
+        _comment(connection, target, field)
+        if field.name in (target.stream.cursor_field, *target.stream.indexes):
+            _index(connection, target, field.name)
+    is_new = len(missing) == len(target.fields) - 1
+    return [] if is_new else [field.name for field in missing]
 
 
-def _make(connection: Connection, target: Target, key: Field) -> None:
+def _index(connection: Connection, target: Target, column: str) -> None:
+    name = f"{target.stream.table_name}_{column}"[:63]
+    connection.execute(
+        sql.SQL("CREATE INDEX IF NOT EXISTS {} ON {} ({})").format(
+            sql.Identifier(name), target.table, sql.Identifier(column)
+        )
+    )
+
+
+def _make(connection: Connection, target: Target) -> None:
     connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(target.crm)))
-    connection.execute(_statement("create_table", target, key_type=_type(key)))
+    connection.execute(_statement("create_table", target, key_type=_key_type(target)))
 
 
 def _comment(connection: Connection, target: Target, field: Field) -> None:
@@ -87,11 +89,6 @@ def _comment(connection: Connection, target: Target, field: Field) -> None:
             target.table, sql.Identifier(field.name), sql.Literal(text)
         )
     )
-
-
-def _indexed(target: Target) -> list[str]:
-    wanted = [target.stream.cursor_field, *target.stream.indexes]
-    return [column for column in wanted if column in target.columns]
 
 
 def load_chunk(connection: Connection, target: Target, records: pa.Table) -> None:
@@ -137,11 +134,12 @@ def _merge_parts(target: Target) -> dict[str, sql.Composable]:
         gone = sql.SQL("coalesce({}, false)").format(
             sql.Identifier("l", str(target.stream.deleted_field))
         )
+    newer: sql.Composable
     alive = sql.SQL("(t._deleted_at IS NULL OR t._deleted_at < %(started_at)s")
     if stamp in names:
         new, old = sql.Identifier("l", str(stamp)), sql.Identifier("t", str(stamp))
         order: sql.Composable = sql.SQL("{} DESC NULLS LAST").format(sql.Identifier(str(stamp)))
-        newer: sql.Composable = sql.SQL("({} >= {} OR {} IS NULL) AND {} OR {} > {})").format(
+        newer = sql.SQL("({} >= {} OR {} IS NULL) AND {} OR {} > {})").format(
             new, old, old, alive, new, old
         )
     else:
@@ -149,9 +147,9 @@ def _merge_parts(target: Target) -> dict[str, sql.Composable]:
         newer = sql.SQL("(t._synced_at < %(started_at)s OR t._run_id = %(run)s) AND {})").format(
             alive
         )
-    differs = sql.SQL("({}) IS DISTINCT FROM ({}) OR (t._deleted_at IS NOT NULL) <> ({})").format(
-        ours, theirs, gone
-    )
+    differs: sql.Composable = sql.SQL(
+        "({}) IS DISTINCT FROM ({}) OR (t._deleted_at IS NOT NULL) <> ({})"
+    ).format(ours, theirs, gone)
     if target.force:
         newer, differs = sql.SQL("true"), sql.SQL("true")
     return {
@@ -167,16 +165,21 @@ def _merge_parts(target: Target) -> dict[str, sql.Composable]:
     }
 
 
-def note_seen(connection: Connection, target: Target, rejected_keys: list[str]) -> None:
-    """Remember the staged keys, and those of rejected records, for ``bury_missing``."""
-    key = _type(next(field for field in target.fields if field.name == KEY))
-    connection.execute(_statement("create_seen", target, key_type=key))
-    if rejected_keys:
-        connection.execute(
-            _statement("note_rejected", target, key_type=key), {"keys": rejected_keys}
-        )
-    else:
-        connection.execute(query("mirror.note_seen"))
+def prepare_seen(connection: Connection, target: Target) -> None:
+    """The transaction's list of keys that a full sync saw."""
+    connection.execute(_statement("create_seen", target, key_type=_key_type(target)))
+
+
+def note_seen(connection: Connection, target: Target) -> None:
+    """Remember the staged keys for ``bury_missing``."""
+    prepare_seen(connection, target)
+    connection.execute(query("mirror.note_seen"))
+
+
+def note_rejected(connection: Connection, target: Target, keys: list[str]) -> None:
+    """Remember the keys of rejected records, too."""
+    statement = _statement("note_rejected", target, key_type=_key_type(target))
+    connection.execute(statement, {"keys": keys})
 
 
 def bury_missing(connection: Connection, target: Target, *, preview: bool = False) -> int:
@@ -199,8 +202,9 @@ def _names(names: tuple[str, ...] | list[str], of: str = "") -> sql.Composed:
     return sql.SQL(", ").join(qualified)
 
 
-def _type(field: Field) -> sql.SQL:
-    return sql.SQL(_literal(field.type.value if field.type else Type.TEXT.value))
+def _key_type(target: Target) -> sql.SQL:
+    key = next(field for field in target.fields if field.name == KEY)
+    return sql.SQL(_literal(key.type.value))
 
 
 def _literal(text: str) -> LiteralString:

@@ -1,0 +1,188 @@
+"""The mirror of one stream: choose the slice, then fetch, transform, validate, upsert."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from crm_pipelines.budget.ledger import Ledger
+from crm_pipelines.model.connector import Connector
+from crm_pipelines.model.errors import BudgetSpent
+from crm_pipelines.model.manifest import Manifest, Outcome
+from crm_pipelines.model.stream import Stream
+from crm_pipelines.model.window import Options, Slice, choose_slice
+from crm_pipelines.store import history, named_views
+from crm_pipelines.store.checkpoints import Checkpoints
+from crm_pipelines.store.database import Database
+from crm_pipelines.store.staging import Staging
+
+Progress = Callable[[str, str], None]
+"""Told the phase and, in words, how far it is."""
+
+
+def silent(phase: str, words: str) -> None:
+    """Progress nobody watches."""
+
+
+@dataclass(frozen=True)
+class Mirror:
+    """One stream of one workspace, with everything it needs to be synced."""
+
+    workspace: str
+    connector: Connector
+    stream: Stream
+    settings: Any
+    database: Database
+    staging: Staging
+    checkpoints: Checkpoints
+    progress: Progress = silent
+
+    @property
+    def about(self) -> dict[str, str]:
+        """How statements name this stream."""
+        return {
+            "workspace": self.workspace,
+            "crm": self.connector.name,
+            "stream": self.stream.name,
+        }
+
+    def fetch(
+        self, options: Options, window: tuple[datetime, datetime] | None, *, key: str, run: str
+    ) -> Manifest:
+        """Land the slice that the options and the sync window ask for.
+
+        ``key`` stays the same when a run is executed again, ``run`` does not.
+        """
+        from crm_pipelines.phases.fetch import fetch
+
+        now = history.database_time(self.database)
+        mark = history.watermark(self.database, **self.about)
+        part = choose_slice(
+            options, windowed=self.stream.windowed, watermark=mark, window=window, now=now
+        )
+        purse = Ledger(
+            self.database,
+            self.workspace,
+            self.connector.name,
+            self.stream.name,
+            self.connector.limits(self.settings),
+        )
+        self.progress("fetch", part.describe())
+        with self._noted(run, options, part, now):
+            return fetch(
+                key=f"{key}/{self.workspace}.{self.connector.name}.{self.stream.name}",
+                workspace=self.workspace,
+                crm=self.connector.name,
+                stream=self.stream,
+                options=options,
+                part=part,
+                now=now,
+                open_source=lambda: self.connector.open(self.settings, purse),
+                purse=purse,
+                staging=self.staging,
+                checkpoints=self.checkpoints,
+                progress=lambda rows: self.progress("fetch", f"{rows:,} records"),
+            )
+
+    def transform(self, manifest: Manifest, *, run: str) -> Manifest:
+        """Typed columns."""
+        from crm_pipelines.phases.transform import transform
+
+        self.progress("transform", f"{manifest.rows:,} records")
+        with self._noted(run, manifest.options, manifest.slice, manifest.started_at, manifest):
+            return transform(manifest, self.staging)
+
+    def validate(self, manifest: Manifest, *, run: str) -> Manifest:
+        """Valid and rejected records."""
+        from crm_pipelines.phases.validate import validate
+
+        self.progress("validate", f"{manifest.rows:,} records")
+        with self._noted(run, manifest.options, manifest.slice, manifest.started_at, manifest):
+            return validate(manifest, self.stream, self.staging)
+
+    def upsert(self, manifest: Manifest, *, run: str) -> tuple[Outcome, Manifest]:
+        """The mirror brought up to date, history written, chunks dropped."""
+        from crm_pipelines.phases.upsert import upsert
+
+        self.progress("upsert", f"{manifest.rows:,} records")
+        with self._noted(run, manifest.options, manifest.slice, manifest.started_at, manifest):
+            begun = time.monotonic()
+            outcome, added = upsert(
+                manifest,
+                self.stream,
+                run=run,
+                database=self.database,
+                staging=self.staging,
+                metrics={**manifest.notes, "peak_memory_mb": peak_memory_mb()},
+            )
+            self._refresh_views()
+        seconds = round(time.monotonic() - begun, 3)
+        self.staging.drop(manifest.key)
+        self.checkpoints.release(manifest.key)
+        return outcome, manifest.advance(notes={"added_columns": added, "upsert_seconds": seconds})
+
+    def _refresh_views(self) -> None:
+        for entity, fields in self.connector.named_views.items():
+            if self.stream.name in (entity, fields):
+                named_views.refresh(self.database, self.connector.name, entity, fields)
+
+    @contextmanager
+    def _noted(
+        self,
+        run: str,
+        options: Options,
+        part: Slice,
+        started_at: datetime,
+        manifest: Manifest | None = None,
+    ) -> Iterator[None]:
+        """A phase that breaks leaves a line of history that says why."""
+        try:
+            yield
+        except BudgetSpent as error:
+            words = f"{error}; goes on at {error.resumes_at:%Y-%m-%d %H:%M} UTC"
+            self._note(run, options, part, started_at, manifest, "paused", words)
+            raise
+        except Exception as error:
+            words = str(error).strip() or type(error).__name__
+            self._note(run, options, part, started_at, manifest, "failed", words)
+            raise
+
+    def _note(
+        self,
+        run: str,
+        options: Options,
+        part: Slice,
+        started_at: datetime,
+        manifest: Manifest | None,
+        status: str,
+        words: str,
+    ) -> None:
+        notes = manifest.notes if manifest else {}
+        outcome = Outcome(
+            fetched=sum(chunk.rows for chunk in manifest.raw) if manifest else 0,
+            api_calls=notes.get("api_calls", 0),
+            tokens=notes.get("tokens", 0),
+        )
+        with self.database.transaction() as connection:
+            history.record_run(
+                connection,
+                {"run": run, **self.about},
+                mode=options.mode.value,
+                part=part,
+                status=status,
+                outcome=outcome,
+                started_at=started_at,
+                error=words,
+            )
+
+
+def peak_memory_mb() -> int:
+    """The most memory this process ever had, in MB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak // (1024 * 1024 if sys.platform == "darwin" else 1024)

@@ -1,0 +1,70 @@
+"""Text to typed columns, whole columns at a time; what will not cast is named, never nulled."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from crm_pipelines.model.stream import Type
+
+ARROW = {
+    Type.INTEGER: pa.int64(),
+    Type.BOOLEAN: pa.bool_(),
+    Type.DATE: pa.date32(),
+    Type.TIMESTAMP: pa.timestamp("us", "UTC"),
+}
+"""Types that Arrow holds; the others travel as text and PostgreSQL reads them."""
+
+PATTERNS = {
+    Type.DECIMAL: r"^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?$",
+    Type.TIME: r"^([01]?\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d+)?)?Z?$",
+}
+"""What text must look like where PostgreSQL does the reading."""
+
+_ZONE = r"(Z|[+-]\d\d:?(\d\d)?)$"
+
+
+def cast(values: pa.Array, kind: Type) -> tuple[pa.Array, pa.Array]:
+    """The typed column, and a mask of values that would not cast (null in the column)."""
+    values = _flat(values)
+    if kind is Type.TEXT or kind is Type.JSON:
+        return values, pa.array([False] * len(values), pa.bool_())
+    if kind in PATTERNS:
+        fits = pc.fill_null(pc.match_substring_regex(values, PATTERNS[kind]), True)
+        return pc.if_else(fits, values, pa.scalar(None, values.type)), pc.invert(fits)
+    if kind is Type.TIMESTAMP:
+        zoned = pc.match_substring_regex(values, _ZONE)
+        values = pc.if_else(zoned, values, pc.binary_join_element_wise(values, "Z", ""))
+    try:
+        return values.cast(ARROW[kind]), pa.array([False] * len(values), pa.bool_())
+    except pa.ArrowInvalid:
+        return _one_by_one(values, ARROW[kind])
+
+
+def _one_by_one(values: pa.Array, target: pa.DataType) -> tuple[pa.Array, pa.Array]:
+    """The slow way, for a chunk in which something is wrong."""
+    kept: list[Any] = []
+    bad: list[bool] = []
+    for value in values:
+        try:
+            kept.append(value.cast(target).as_py() if value.is_valid else None)
+            bad.append(False)
+        except pa.ArrowInvalid:
+            kept.append(None)
+            bad.append(True)
+    return pa.array(kept, target), pa.array(bad, pa.bool_())
+
+
+def strip_nul(values: pa.Array) -> tuple[pa.Array, int]:
+    """Text without NUL bytes, which PostgreSQL cannot store, and how many values had any."""
+    values = _flat(values)
+    if not pa.types.is_string(values.type):
+        return values, 0
+    found = pc.sum(pc.match_substring(values, "\0")).as_py() or 0
+    return (pc.replace_substring(values, "\0", "") if found else values), int(found)
+
+
+def _flat(values: pa.Array) -> pa.Array:
+    return values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values

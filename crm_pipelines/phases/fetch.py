@@ -1,0 +1,134 @@
+"""Fetch: land a slice of a stream in the staging store, untouched. The only phase that pays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from datetime import datetime
+from typing import Protocol
+
+from crm_pipelines.model.errors import CrmError
+from crm_pipelines.model.manifest import Manifest
+from crm_pipelines.model.source import Place, Source
+from crm_pipelines.model.stream import Stream
+from crm_pipelines.model.window import Options, Slice
+from crm_pipelines.store.checkpoints import Checkpoint, Checkpoints
+from crm_pipelines.store.staging import Staging
+
+PHASE = "fetch"
+Progress = Callable[[int], None]
+"""Told how many records have come so far."""
+
+
+class Purse(Protocol):
+    """What a fetch has spent so far."""
+
+    calls: int
+    tokens: int
+
+
+def fetch(
+    *,
+    key: str,
+    workspace: str,
+    crm: str,
+    stream: Stream,
+    options: Options,
+    part: Slice,
+    now: datetime,
+    open_source: Callable[[], Source],
+    purse: Purse,
+    staging: Staging,
+    checkpoints: Checkpoints,
+    progress: Progress,
+) -> Manifest:
+    """Every page of the slice as a chunk, going on from a checkpoint where there is one.
+
+    Raises ``BudgetSpent`` and other ``CrmError``s with the place kept, so that the same call
+    made again pays for nothing twice.
+    """
+    with closing(_Lazy(open_source)) as source:
+        checkpoint = checkpoints.open(
+            key,
+            workspace=workspace,
+            crm=crm,
+            stream=stream.name,
+            part=part,
+            now=now,
+            usable=lambda found: all(staging.has(chunk) for chunk in found.chunks),
+            describe=lambda: source.open().describe(stream),
+        )
+        if not checkpoint.complete:
+            _read_on(stream, part, source, purse, staging, checkpoints, checkpoint, progress)
+    return Manifest(
+        key=checkpoint.key,
+        workspace=workspace,
+        crm=crm,
+        stream=stream.name,
+        options=options,
+        slice=part,
+        started_at=checkpoint.started_at,
+        fields=checkpoint.fields,
+        chunks=tuple(checkpoint.chunks),
+        raw=tuple(checkpoint.chunks),
+        notes={
+            "api_calls": checkpoint.api_calls,
+            "tokens": checkpoint.tokens,
+            "resumed": checkpoint.resumed,
+        },
+    )
+
+
+class _Lazy:
+    """A source that is opened (and logged in) only if something is asked of it."""
+
+    def __init__(self, open_source: Callable[[], Source]) -> None:
+        self._open_source = open_source
+        self._source: Source | None = None
+
+    def open(self) -> Source:
+        if self._source is None:
+            self._source = self._open_source()
+        return self._source
+
+    def close(self) -> None:
+        if self._source is not None:
+            self._source.close()
+
+
+def _read_on(
+    stream: Stream,
+    part: Slice,
+    source: _Lazy,
+    purse: Purse,
+    staging: Staging,
+    checkpoints: Checkpoints,
+    checkpoint: Checkpoint,
+    progress: Progress,
+) -> None:
+    calls, tokens = checkpoint.api_calls, checkpoint.tokens
+
+    def settle(place: Place | None) -> None:
+        checkpoint.place = place
+        checkpoint.api_calls, checkpoint.tokens = calls + purse.calls, tokens + purse.tokens
+
+    def keep(place: Place) -> None:
+        settle(place)
+        checkpoints.keep(checkpoint)
+
+    rows = sum(chunk.rows for chunk in checkpoint.chunks)
+    try:
+        for page in source.open().pages(stream, part, checkpoint.place, keep):
+            settle(page.next_place)
+            number = len(checkpoint.chunks)
+            chunk = None
+            if page.records.num_rows:
+                chunk = staging.write(checkpoint.key, PHASE, number, page.records)
+            checkpoint.complete = page.next_place is None
+            checkpoints.keep(checkpoint, chunk)
+            rows += page.records.num_rows
+            progress(rows)
+    except CrmError:
+        settle(checkpoint.place)
+        checkpoints.keep(checkpoint)
+        raise

@@ -1,0 +1,154 @@
+"""Raw JSON records to columns of text, numbers and flags, by the paths of the fields.
+
+A page is decoded into typed structs in one go; only where a record does not fit its declared
+types is it taken apart by hand, so that the misfit is named and the rest of it survives.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+
+from crm_pipelines.model.stream import Field, Type
+
+Problems = dict[int, dict[str, str]]
+"""Row number to field to reason."""
+
+_PRIMARY = re.compile(r"^(\w+)\[primary\]\.(\w+)$")
+_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
+_NULLS = (b"null", b"")
+
+
+def to_columns(
+    raw: Sequence[bytes], fields: tuple[Field, ...]
+) -> tuple[dict[str, pa.Array], Problems]:
+    """One column per field, in the fields' order, and what did not fit."""
+    keys = tuple(dict.fromkeys(_key(field) for field in fields))
+    problems: Problems = {}
+    rows: Sequence[Sequence[Any]]
+    try:
+        page = _decoder(fields).decode(b"[" + b",".join(raw) + b"]")
+        rows = [msgspec.structs.astuple(record) for record in page]
+    except msgspec.MsgspecError:
+        rows, problems = _by_hand(raw, fields)
+    columns = {}
+    for field in fields:
+        at = keys.index(_key(field))
+        take = _reader(field)
+        values = [take(row[at]) for row in rows]
+        columns[field.name] = pa.array(values, _held(field.type))
+    return columns, problems
+
+
+def _held(kind: Type) -> pa.DataType:
+    """How a column is held before casting: numbers and flags typed, the rest as text."""
+    return {Type.INTEGER: pa.int64(), Type.BOOLEAN: pa.bool_()}.get(kind, pa.string())
+
+
+def _key(field: Field) -> str:
+    return field.source.partition("[")[0]
+
+
+@lru_cache(maxsize=128)
+def _decoder(fields: tuple[Field, ...]) -> msgspec.json.Decoder[Any]:
+    types: dict[str, Any] = {}
+    for field in fields:
+        kind = _expected(field)
+        key = _key(field)
+        types[key] = msgspec.Raw if key in types else kind
+    members = [
+        (f"f{number}", kind, msgspec.field(default=_blank(kind), name=key))
+        for number, (key, kind) in enumerate(types.items())
+    ]
+    return msgspec.json.Decoder(list[msgspec.defstruct("Record", members, gc=False)])  # type: ignore[misc]
+
+
+def _expected(field: Field) -> Any:
+    if _PRIMARY.match(field.source) or field.type in (Type.JSON, Type.DECIMAL):
+        return msgspec.Raw
+    return {Type.INTEGER: int | None, Type.BOOLEAN: bool | None}.get(field.type, str | None)
+
+
+def _blank(kind: Any) -> Any:
+    return msgspec.Raw(b"null") if kind is msgspec.Raw else None
+
+
+def _reader(field: Field) -> Callable[[Any], Any]:
+    """From a decoded member to the value of the column."""
+    primary = _PRIMARY.match(field.source)
+    if primary:
+        return lambda value: _primary(value, primary[2])
+    if field.type is Type.JSON:
+        return _text_of
+    if field.type is Type.DECIMAL:
+        return lambda value: (_text_of(value) or "").strip('"') or None
+    return lambda value: value
+
+
+def _text_of(value: Any) -> str | None:
+    """JSON text as it came, but for escaped NULs, which PostgreSQL cannot store."""
+    raw = bytes(value) if isinstance(value, msgspec.Raw) else value
+    if raw is None or raw in _NULLS:
+        return None
+    text = raw.decode() if isinstance(raw, bytes) else str(raw)
+    return _NUL.sub(r"\1", text) if "\\u0000" in text else text
+
+
+def _primary(value: Any, member: str) -> str | None:
+    items = msgspec.json.decode(bytes(value)) if isinstance(value, msgspec.Raw) else value
+    if not isinstance(items, list):
+        return None
+    members = [item for item in items if isinstance(item, dict)]
+    first = next((item for item in members if item.get("primary")), members[0] if members else {})
+    found = first.get(member)
+    return str(found) if found not in (None, "") else None
+
+
+def _by_hand(raw: Sequence[bytes], fields: tuple[Field, ...]) -> tuple[list[list[Any]], Problems]:
+    """Record by record; a value of the wrong type leaves a null and a reason."""
+    rows: list[list[Any]] = []
+    problems: Problems = {}
+    firsts: dict[str, Field] = {}
+    for field in fields:
+        firsts.setdefault(_key(field), field)
+    for number, text in enumerate(raw):
+        reasons: dict[str, str] = {}
+        try:
+            record = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
+        except msgspec.MsgspecError as error:
+            record, reasons = {}, {"*": f"not a JSON object: {error}"}
+        rows.append([_member(record.get(key), field, reasons) for key, field in firsts.items()])
+        if reasons:
+            problems[number] = reasons
+    return rows, problems
+
+
+def _member(value: msgspec.Raw | None, field: Field, reasons: dict[str, str]) -> Any:
+    kind = _expected(field)
+    if value is None or bytes(value) in _NULLS:
+        return _blank(kind)
+    if kind is msgspec.Raw:
+        return value
+    try:
+        return msgspec.json.decode(bytes(value), type=kind)
+    except msgspec.MsgspecError:
+        return _coerce(bytes(value), field, reasons)
+
+
+def _coerce(raw: bytes, field: Field, reasons: dict[str, str]) -> Any:
+    """The few spellings that mean the same: "5" for 5, 1 for true, any scalar for text."""
+    text = raw.decode(errors="replace").strip()
+    bare = text.strip('"')
+    if field.type is Type.INTEGER and re.fullmatch(r"[+-]?\d{1,18}(\.0+)?", bare):
+        return int(float(bare)) if "." in bare else int(bare)
+    if field.type is Type.BOOLEAN and bare in ("0", "1", "true", "false"):
+        return bare in ("1", "true")
+    if field.type not in (Type.INTEGER, Type.BOOLEAN) and not text.startswith('"'):
+        return text
+    reasons[field.name] = f"not of type {field.type.value}: {text[:100]}"
+    return None

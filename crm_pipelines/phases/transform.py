@@ -1,0 +1,76 @@
+"""Transform: move and cast. Field paths become columns, text becomes types, chunk by chunk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from crm_pipelines.model.manifest import Manifest
+from crm_pipelines.model.source import RAW
+from crm_pipelines.model.stream import Field, Type
+from crm_pipelines.phases.columns import cast, strip_nul
+from crm_pipelines.phases.records import Problems, to_columns
+from crm_pipelines.store.staging import Staging
+
+PHASE = "transform"
+PROBLEMS = "_problems"
+"""Column of what would not cast: a JSON object of field to reason, null for a sound record."""
+
+
+def transform(manifest: Manifest, staging: Staging) -> Manifest:
+    """Typed chunks, number by number from the fetched ones."""
+    chunks, stripped = [], 0
+    for number, chunk in enumerate(manifest.chunks):
+        table, nuls = to_table(staging.read(chunk), manifest.fields)
+        stripped += nuls
+        chunks.append(staging.write(manifest.key, PHASE, number, table))
+    return manifest.advance(chunks=tuple(chunks), notes={"nul_bytes_removed": stripped})
+
+
+def to_table(records: pa.Table, fields: tuple[Field, ...]) -> tuple[pa.Table, int]:
+    """One chunk as typed columns plus ``_problems``; and how many values lost NUL bytes."""
+    if RAW in records.column_names:
+        columns, problems = to_columns(records.column(RAW).to_pylist(), fields)
+    else:
+        columns, problems = dict(_by_header(records, fields)), {}
+    typed: dict[str, pa.Array] = {}
+    stripped = 0
+    for field in fields:
+        values, nuls = strip_nul(columns[field.name])
+        stripped += nuls
+        typed[field.name] = _typed(values, field, problems)
+    typed[PROBLEMS] = _as_column(problems, records.num_rows)
+    return pa.table(typed), stripped
+
+
+def _by_header(records: pa.Table, fields: tuple[Field, ...]) -> Mapping[str, pa.Array]:
+    """Columns of a CSV page by the CRM's own names; one the page lacks is null."""
+    missing = pa.nulls(records.num_rows, pa.string())
+    there = set(records.column_names)
+    return {f.name: records.column(f.source) if f.source in there else missing for f in fields}
+
+
+def _typed(values: pa.Array, field: Field, problems: Problems) -> pa.Array:
+    if not pa.types.is_string(values.type):
+        return values
+    typed, bad = cast(values, field.type)
+    if pc.any(bad).as_py():
+        for row in pc.indices_nonzero(bad).to_pylist():
+            found = values[row].as_py()
+            reason = f"not of type {_spoken(field.type)}: {found[:100]!r}"
+            problems.setdefault(row, {})[field.name] = reason
+    return typed
+
+
+def _spoken(kind: Type) -> str:
+    return {Type.TIMESTAMP: "date-time", Type.INTEGER: "integer"}.get(kind, kind.value)
+
+
+def _as_column(problems: Problems, rows: int) -> pa.Array:
+    if not problems:
+        return pa.nulls(rows, pa.string())
+    texts = {row: msgspec.json.encode(reasons).decode() for row, reasons in problems.items()}
+    return pa.array([texts.get(row) for row in range(rows)], pa.string())

@@ -1,0 +1,109 @@
+"""The one place where objects are built; the Dagster shell, the gateway and the cli start here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from crm_pipelines import connectors, settings
+from crm_pipelines.flows.mirror.flow import Mirror, Progress, silent
+from crm_pipelines.model.connector import Connector
+from crm_pipelines.model.errors import ConfigurationError
+from crm_pipelines.model.stream import Stream
+from crm_pipelines.settings import Settings
+from crm_pipelines.store.checkpoints import Checkpoints
+from crm_pipelines.store.database import Database
+from crm_pipelines.store.staging import Staging
+
+
+@dataclass(frozen=True)
+class Account:
+    """One CRM of one workspace, as its variables describe it."""
+
+    workspace: str
+    connector: Connector
+    settings: Any
+
+    @property
+    def configured(self) -> bool:
+        """Whether the variables point at something (a real account or the sandbox)."""
+        return self.connector.configured(self.settings)
+
+    @property
+    def streams(self) -> tuple[Stream, ...]:
+        """What is mirrored of it."""
+        return self.connector.streams(self.settings)
+
+
+class Wiring:
+    """Everything that hangs on the environment. Close it after use."""
+
+    def __init__(self, values: Mapping[str, str] | None = None) -> None:
+        self._values = settings.environment() if values is None else dict(values)
+        self.settings = settings.read(Settings, source=self._values)
+
+    @cached_property
+    def accounts(self) -> tuple[Account, ...]:
+        """Every CRM of every workspace."""
+        return tuple(
+            Account(workspace, connector, self._read(connector, workspace))
+            for workspace in self.settings.workspaces
+            for connector in connectors.discover().values()
+        )
+
+    def account(self, workspace: str, crm: str) -> Account:
+        """One of them. Raises ``ConfigurationError``."""
+        for account in self.accounts:
+            if (account.workspace, account.connector.name) == (workspace, crm):
+                return account
+        raise ConfigurationError(f"there is no CRM {crm!r} in workspace {workspace!r}")
+
+    @cached_property
+    def database(self) -> Database:
+        """The database that ``CRM_DATABASE_URL`` names."""
+        if not self.settings.database_url:
+            raise ConfigurationError(
+                "CRM_DATABASE_URL is not set, and no embedded PostgreSQL was started: use the "
+                "crm-pipelines command, or set it"
+            )
+        return Database(self.settings.database_url)
+
+    @cached_property
+    def staging(self) -> Staging:
+        """The staging store."""
+        return Staging(self.settings.staging)
+
+    @cached_property
+    def checkpoints(self) -> Checkpoints:
+        """Resume points, claimed by this process."""
+        return Checkpoints(self.database)
+
+    def mirror(self, workspace: str, crm: str, stream: str, progress: Progress = silent) -> Mirror:
+        """The flow of one stream. Raises ``ConfigurationError``."""
+        account = self.account(workspace, crm)
+        found = next((s for s in account.streams if s.name == stream), None)
+        if found is None:
+            names = ", ".join(s.name for s in account.streams)
+            raise ConfigurationError(f"{crm} has no stream {stream!r}; there are {names}")
+        return Mirror(
+            workspace=workspace,
+            connector=account.connector,
+            stream=found,
+            settings=account.settings,
+            database=self.database,
+            staging=self.staging,
+            checkpoints=self.checkpoints,
+            progress=progress,
+        )
+
+    def close(self) -> None:
+        """Give back what was opened."""
+        if "checkpoints" in self.__dict__:
+            self.checkpoints.close()
+        if "database" in self.__dict__:
+            self.database.close()
+
+    def _read(self, connector: Connector, workspace: str) -> Any:
+        return settings.read(connector.settings, workspace, self._values)
