@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from starlette.responses import HTMLResponse, Response
@@ -12,12 +12,15 @@ from crm_pipelines.sandbox.salesforce.answers import Problem, refusal
 from crm_pipelines.sandbox.salesforce.catalog import Catalog
 from crm_pipelines.sandbox.salesforce.company import LIMITS, Company
 from crm_pipelines.sandbox.salesforce.credentials import Keys
+from crm_pipelines.sandbox.salesforce.levers import Levers
 from crm_pipelines.sandbox.salesforce.population.filling import fill
 from crm_pipelines.sandbox.salesforce.quota import Quota, exceeded
+from crm_pipelines.sandbox.salesforce.records import Records
 from crm_pipelines.sandbox.salesforce.resources import Resources
 from crm_pipelines.sandbox.salesforce.schema import OBJECTS
 from crm_pipelines.sandbox.salesforce.sessions import Sessions, expired
 from crm_pipelines.sandbox.salesforce.tables import create_tables
+from crm_pipelines.sandbox.system import Record
 from crm_pipelines.sandbox.world import World
 
 _HTML_403 = (
@@ -40,6 +43,8 @@ class Salesforce:
         self.keys.make()
         self.sessions = Sessions(self.company)
         self.quota = Quota(self.company)
+        self.records = Records(self.company)
+        self.levers = Levers(self.company, self.records)
 
     def routes(self) -> Sequence[BaseRoute]:
         """The HTTP surface."""
@@ -77,3 +82,23 @@ class Salesforce:
     def objects(self) -> Sequence[str]:
         """API names of all objects."""
         return [each.name for each in self.company.catalog]
+
+    def truth(self, name: str, *, deleted: bool = False) -> Iterator[Record]:
+        """Every record; numbers beyond a float's exactness are given as text."""
+        return self.levers.truth(name, deleted=deleted)
+
+    def create(self, name: str, fields: Record) -> Record:
+        """Add a record behind the API's back."""
+        return self.levers.create(name, fields)
+
+    def edit(self, name: str, identity: str, fields: Record) -> Record:
+        """Change a record; an explicit ``SystemModstamp`` makes a late commit."""
+        return self.levers.edit(name, identity, fields)
+
+    def delete(self, name: str, identity: str) -> None:
+        """To the recycle bin."""
+        self.levers.delete(name, identity)
+
+    def merge(self, name: str, identity: str, into: str) -> Record:
+        """Merge one record into another."""
+        return self.levers.merge(name, identity, into)
