@@ -58,9 +58,7 @@ def _key(field: Field) -> str:
 def _decoder(fields: tuple[Field, ...]) -> msgspec.json.Decoder[Any]:
     types: dict[str, Any] = {}
     for field in fields:
-        kind = _expected(field)
-        key = _key(field)
-        types[key] = msgspec.Raw if key in types else kind
+        types.setdefault(_key(field), _expected(field))
     members = [
         (f"f{number}", kind, msgspec.field(default=_blank(kind), name=key))
         for number, (key, kind) in enumerate(types.items())

@@ -50,22 +50,34 @@ def ensure(connection: Connection, target: Target) -> list[str]:
     Returns the names of columns that were added to a table that was there before.
     """
     connection.execute(query("mirror.lock"), {"name": f"ddl {target.crm}"})
-    _make(connection, target)
     quoted = f'"{target.crm}"."{target.stream.table_name}"'
     rows = connection.execute(query("mirror.columns"), {"table": quoted}).fetchall()
     have = {row["name"] for row in rows}
-    missing = [field for field in target.fields if field.name not in have]
-    for field in missing:
+    missing = [field for field in target.fields if field.name not in have and field.name != KEY]
+    if not have:
+        _create(connection, target, missing)
+    elif missing:
+        added = (sql.SQL("ADD COLUMN {}").format(_definition(field)) for field in missing)
         connection.execute(
-            sql.SQL("ALTER TABLE {} ADD COLUMN {} {}").format(
-                target.table, sql.Identifier(field.name), sql.SQL(_literal(field.type.value))
-            )
+            sql.SQL("ALTER TABLE {} {}").format(target.table, sql.SQL(", ").join(added))
         )
+    for field in missing:
         _comment(connection, target, field)
         if field.name in (target.stream.cursor_field, *target.stream.indexes):
             _index(connection, target, field.name)
-    is_new = len(missing) == len(target.fields) - 1
-    return [] if is_new else [field.name for field in missing]
+    return [field.name for field in missing] if have else []
+
+
+def _create(connection: Connection, target: Target, fields: list[Field]) -> None:
+    connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(target.crm)))
+    definitions = sql.SQL(",\n    ").join(_definition(field) for field in fields)
+    connection.execute(
+        _statement("create_table", target, key_type=_key_type(target), definitions=definitions)
+    )
+
+
+def _definition(field: Field) -> sql.Composed:
+    return sql.SQL("{} {}").format(sql.Identifier(field.name), sql.SQL(_literal(field.type.value)))
 
 
 def _index(connection: Connection, target: Target, column: str) -> None:
@@ -75,11 +87,6 @@ def _index(connection: Connection, target: Target, column: str) -> None:
             sql.Identifier(name), target.table, sql.Identifier(column)
         )
     )
-
-
-def _make(connection: Connection, target: Target) -> None:
-    connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(target.crm)))
-    connection.execute(_statement("create_table", target, key_type=_key_type(target)))
 
 
 def _comment(connection: Connection, target: Target, field: Field) -> None:

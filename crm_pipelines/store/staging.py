@@ -66,12 +66,13 @@ class Staging:
         info = self._files.get_file_info(f"{self._root}/{chunk.path}")
         return bool(info.type == FileType.File)
 
-    def drop(self, key: str, phase: str | None = None) -> None:
-        """Remove a run's chunks, of one phase or all of them."""
-        folder = f"{self._root}/{quote(key)}" + (f"/{phase}" if phase else "")
-        self._files.delete_dir_contents(folder, missing_dir_ok=True)
-        if phase is None:
+    def drop(self, key: str) -> None:
+        """Remove a run's chunks; nothing happens when they are gone already."""
+        folder = f"{self._root}/{quote(key)}"
+        try:
             self._files.delete_dir(folder)
+        except FileNotFoundError:
+            return
 
     def write_text(self, path: str, text: str) -> None:
         """Store a small text file."""

@@ -1,8 +1,9 @@
 -- name: create_table
--- A mirror table with its key and bookkeeping; the CRM's own columns are added as they appear.
-CREATE TABLE IF NOT EXISTS {table} (
+-- A mirror table: its key, the CRM's own columns, our bookkeeping.
+CREATE TABLE {table} (
     workspace_id  text NOT NULL,
     id            {key_type} NOT NULL,
+    {definitions},
     _synced_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
     _run_id       text NOT NULL,
     _deleted_at   timestamptz,
