@@ -37,6 +37,12 @@ def _workspaces(names: str) -> str:
     return ",".join(parts)
 
 
+def _interval(minutes: int) -> int:
+    if not (1 <= minutes <= 59 or (minutes % 60 == 0 and minutes <= 1440)):
+        raise ValueError("must be 1 to 59, or whole hours up to a day (60, 120, ... 1440)")
+    return minutes
+
+
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -55,7 +61,7 @@ class Settings(BaseModel):
     gateway_host: str = Field("127.0.0.1", alias="CRM_GATEWAY_HOST")
     gateway_port: Port = Field(8000, alias="CRM_GATEWAY_PORT")
     ui_port: Port = Field(3000, alias="CRM_UI_PORT")
-    sync_every_minutes: Annotated[int, Field(ge=1, le=1440)] = Field(
+    sync_every_minutes: Annotated[int, AfterValidator(_interval)] = Field(
         15, alias="CRM_SYNC_EVERY_MINUTES"
     )
 

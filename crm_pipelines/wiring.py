@@ -3,38 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from crm_pipelines import connectors, settings
+from crm_pipelines.budget.ledger import Ledgers
 from crm_pipelines.flows.mirror.flow import Mirror, Progress, silent
-from crm_pipelines.model.connector import Connector
+from crm_pipelines.model.connector import Account, Connector
 from crm_pipelines.model.errors import ConfigurationError
-from crm_pipelines.model.stream import Stream
 from crm_pipelines.settings import Settings
 from crm_pipelines.store.checkpoints import Checkpoints
 from crm_pipelines.store.database import Database
 from crm_pipelines.store.staging import Staging
-
-
-@dataclass(frozen=True)
-class Account:
-    """One CRM of one workspace, as its variables describe it."""
-
-    workspace: str
-    connector: Connector
-    settings: Any
-
-    @property
-    def configured(self) -> bool:
-        """Whether the variables point at something (a real account or the sandbox)."""
-        return self.connector.configured(self.settings)
-
-    @property
-    def streams(self) -> tuple[Stream, ...]:
-        """What is mirrored of it."""
-        return self.connector.streams(self.settings)
 
 
 class Wiring:
@@ -71,6 +51,11 @@ class Wiring:
         return Database(self.settings.database_url)
 
     @cached_property
+    def budget(self) -> Ledgers:
+        """The token ledger."""
+        return Ledgers(self.database)
+
+    @cached_property
     def staging(self) -> Staging:
         """The staging store."""
         return Staging(self.settings.staging)
@@ -88,11 +73,10 @@ class Wiring:
             names = ", ".join(s.name for s in account.streams)
             raise ConfigurationError(f"{crm} has no stream {stream!r}; there are {names}")
         return Mirror(
-            workspace=workspace,
-            connector=account.connector,
+            account=account,
             stream=found,
-            settings=account.settings,
             database=self.database,
+            budget=self.budget,
             staging=self.staging,
             checkpoints=self.checkpoints,
             progress=progress,

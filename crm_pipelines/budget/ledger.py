@@ -73,3 +73,14 @@ class Ledger:
         row = self._database.run("budget.resumes_at", self._account)[0]
         found: datetime = row["at"]
         return found
+
+
+class Ledgers:
+    """Purses of every account that shares this database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def purse(self, workspace: str, crm: str, stream: str, limits: Limits) -> Ledger:
+        """A purse for one stream's calls."""
+        return Ledger(self._database, workspace, crm, stream, limits)

@@ -34,3 +34,36 @@ class Connector:
     configured: Callable[[Any], bool]
     sandbox: Callable[[str], Mapping[str, str]]
     named_views: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Account:
+    """One CRM of one workspace, as its variables describe it."""
+
+    workspace: str
+    connector: Connector
+    settings: Any
+
+    @property
+    def crm(self) -> str:
+        """The CRM's name, which is its schema and asset group, too."""
+        return self.connector.name
+
+    @property
+    def configured(self) -> bool:
+        """Whether the variables point at something (a real account or the sandbox)."""
+        return self.connector.configured(self.settings)
+
+    @property
+    def streams(self) -> tuple[Stream, ...]:
+        """What is mirrored of it."""
+        return self.connector.streams(self.settings)
+
+    @property
+    def limits(self) -> Limits:
+        """What its plan allows."""
+        return self.connector.limits(self.settings)
+
+    def open(self, budget: Budget) -> Source:
+        """Log in; calls are paid from the budget."""
+        return self.connector.open(self.settings, budget)

@@ -9,10 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from crm_pipelines.budget.ledger import Ledger
-from crm_pipelines.model.connector import Connector
+from crm_pipelines.budget.ledger import Ledgers
+from crm_pipelines.model.connector import Account
 from crm_pipelines.model.errors import BudgetSpent
 from crm_pipelines.model.manifest import Manifest, Outcome
 from crm_pipelines.model.stream import Stream
@@ -34,11 +33,10 @@ def silent(phase: str, words: str) -> None:
 class Mirror:
     """One stream of one workspace, with everything it needs to be synced."""
 
-    workspace: str
-    connector: Connector
+    account: Account
     stream: Stream
-    settings: Any
     database: Database
+    budget: Ledgers
     staging: Staging
     checkpoints: Checkpoints
     progress: Progress = silent
@@ -47,8 +45,8 @@ class Mirror:
     def about(self) -> dict[str, str]:
         """How statements name this stream."""
         return {
-            "workspace": self.workspace,
-            "crm": self.connector.name,
+            "workspace": self.account.workspace,
+            "crm": self.account.crm,
             "stream": self.stream.name,
         }
 
@@ -66,24 +64,18 @@ class Mirror:
         part = choose_slice(
             options, windowed=self.stream.windowed, watermark=mark, window=window, now=now
         )
-        purse = Ledger(
-            self.database,
-            self.workspace,
-            self.connector.name,
-            self.stream.name,
-            self.connector.limits(self.settings),
-        )
+        purse = self.budget.purse(**self.about, limits=self.account.limits)
         self.progress("fetch", part.describe())
         with self._noted(run, options, part, now):
             return fetch(
-                key=f"{key}/{self.workspace}.{self.connector.name}.{self.stream.name}",
-                workspace=self.workspace,
-                crm=self.connector.name,
+                key="/".join((key, ".".join(self.about.values()))),
+                workspace=self.account.workspace,
+                crm=self.account.crm,
                 stream=self.stream,
                 options=options,
                 part=part,
                 now=now,
-                open_source=lambda: self.connector.open(self.settings, purse),
+                open_source=lambda: self.account.open(purse),
                 purse=purse,
                 staging=self.staging,
                 checkpoints=self.checkpoints,
@@ -128,9 +120,9 @@ class Mirror:
         return outcome, manifest.advance(notes={"added_columns": added, "upsert_seconds": seconds})
 
     def _refresh_views(self) -> None:
-        for entity, fields in self.connector.named_views.items():
+        for entity, fields in self.account.connector.named_views.items():
             if self.stream.name in (entity, fields):
-                named_views.refresh(self.database, self.connector.name, entity, fields)
+                named_views.refresh(self.database, self.account.crm, entity, fields)
 
     @contextmanager
     def _noted(
