@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -19,7 +20,8 @@ from crm_pipelines.sandbox.salesforce.quota import Quota
 from crm_pipelines.sandbox.salesforce.sessions import Sessions
 
 OLDEST, NEWEST, RETIRED = 31, 66, 21
-_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+_DECODER = msgspec.json.Decoder(float_hook=Decimal)
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ class Call:
     def json(self) -> Any:
         """The body, decoded."""
         try:
-            return msgspec.json.decode(self.body)
+            return _DECODER.decode(self.body)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise Problem(400, "JSON_PARSER_ERROR", f"Unexpected input: {error}") from error
 
@@ -97,7 +99,7 @@ class Door:
 
         full = "/services/data/v{version}" + path
         spellings = [full, full + "/"]
-        return [Route(spelling, endpoint, methods=_METHODS) for spelling in spellings]
+        return [Route(spelling, endpoint, methods=METHODS) for spelling in spellings]
 
     async def _answer(
         self, request: Request, handlers: Mapping[str, Handler], read: Reader | None

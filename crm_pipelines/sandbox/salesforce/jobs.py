@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
 import msgspec
 
-from crm_pipelines.sandbox.salesforce.answers import not_found
+from crm_pipelines.sandbox.salesforce.answers import Problem, not_found
 from crm_pipelines.sandbox.salesforce.company import Company
 from crm_pipelines.sandbox.salesforce.identity import make_id
+from crm_pipelines.sandbox.salesforce.job_files import DELIMITERS, LINE_ENDINGS
 from crm_pipelines.sandbox.salesforce.soql.spans import read_moment, stamp
 
 TERMINAL = frozenset({"JobComplete", "Failed", "Aborted"})
@@ -112,3 +114,26 @@ class Jobs:
     def _oldest(self) -> str:
         days = self._company.limits["bulk_retention_days"]
         return stamp(self._company.now() - timedelta(days=days))
+
+
+def abort(job: Job) -> None:
+    """End a job that has not ended yet."""
+    if job.state in TERMINAL:
+        raise Problem(400, "INVALIDJOBSTATE", f"Aborting already {job.state} Job not allowed")
+    job.state = "Aborted"
+
+
+def wanted_dialect(wish: Mapping[str, Any]) -> tuple[str, str]:
+    """Line ending and delimiter by name, as a new job asks for them."""
+    ending, delimiter = wish.get("lineEnding", "LF"), wish.get("columnDelimiter", "COMMA")
+    if ending not in LINE_ENDINGS or delimiter not in DELIMITERS:
+        message = f"Unknown lineEnding or columnDelimiter: {ending}, {delimiter}"
+        raise Problem(400, "INVALIDJOB", message)
+    if wish.get("contentType", "CSV") != "CSV":
+        raise Problem(400, "INVALIDJOB", "The only contentType is CSV")
+    return ending, delimiter
+
+
+def dialect_of(job: Job) -> tuple[str, str]:
+    """The delimiter and the line ending of a job's files."""
+    return DELIMITERS[job.shown["columnDelimiter"]], LINE_ENDINGS[job.shown["lineEnding"]]

@@ -12,6 +12,8 @@ from crm_pipelines.sandbox.salesforce.answers import Problem, refusal
 from crm_pipelines.sandbox.salesforce.catalog import Catalog
 from crm_pipelines.sandbox.salesforce.company import LIMITS, Company
 from crm_pipelines.sandbox.salesforce.credentials import Keys
+from crm_pipelines.sandbox.salesforce.custom_fields import CustomFields
+from crm_pipelines.sandbox.salesforce.extras import Extras
 from crm_pipelines.sandbox.salesforce.levers import Levers
 from crm_pipelines.sandbox.salesforce.population.filling import fill
 from crm_pipelines.sandbox.salesforce.quota import Quota, exceeded
@@ -39,6 +41,8 @@ class Salesforce:
         self.company = Company(world, Catalog(OBJECTS), self.limits)
         with world.database.transaction() as connection:
             create_tables(connection, OBJECTS)
+        self.custom_fields = CustomFields(self.company)
+        self.custom_fields.restore()
         self.keys = Keys(self.company)
         self.keys.make()
         self.sessions = Sessions(self.company)
@@ -47,8 +51,10 @@ class Salesforce:
         self.levers = Levers(self.company, self.records)
 
     def routes(self) -> Sequence[BaseRoute]:
-        """The HTTP surface."""
-        return Resources(self.company, self.sessions, self.quota, self.keys).routes()
+        """The HTTP surface, and admin levers that only Salesforce has."""
+        resources = Resources(self.company, self.sessions, self.quota, self.keys)
+        extras = Extras(self.sessions, self.keys, self.levers, self.custom_fields)
+        return [*resources.routes(), *extras.routes()]
 
     def owns(self, path: str) -> bool:
         """Services and identity addresses."""

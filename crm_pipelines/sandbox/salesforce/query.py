@@ -20,6 +20,7 @@ from crm_pipelines.sandbox.salesforce.schema.objects import SObject
 from crm_pipelines.sandbox.salesforce.soql.parser import parse
 from crm_pipelines.sandbox.salesforce.soql.plan import Child, Plan, compile_query
 from crm_pipelines.sandbox.salesforce.soql.spans import stamp
+from crm_pipelines.sandbox.salesforce.soql.tree import Column, Comparison, Literal, Query
 from crm_pipelines.sandbox.salesforce.values import output_value
 
 _LONGEST = 100_000
@@ -55,6 +56,13 @@ class RestQuery:
         if not offset.isdigit():
             raise bad_locator()
         return self._page(call, self._cursor(name), int(offset))
+
+    def ids_where(self, sobject: SObject, name: str, value: str) -> list[str]:
+        """Ids of living records with this text in a field."""
+        where = Comparison(Column((name,)), "=", Literal("text", value))
+        query = Query((Column(("Id",)),), sobject.name, where)
+        plan = compile_query(query, self._company.catalog, self._company.now())
+        return [row[0] for row in self._company.database.rows(plan.select(), plan.parameters)]
 
     def _first(self, call: Call, *, deleted: bool) -> Response:
         text = call.option("q")

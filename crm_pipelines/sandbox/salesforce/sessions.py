@@ -70,6 +70,11 @@ class Sessions:
             gone = connection.execute("DELETE FROM salesforce_refresh WHERE token = ?", (token,))
             return gone.rowcount > 0
 
+    def end_all(self) -> None:
+        """Log everybody out."""
+        with self._company.database.transaction() as connection:
+            connection.execute("DELETE FROM salesforce_session")
+
     def refresh_token(self, user_id: str) -> str:
         """A new refresh token."""
         token = "5Aep861" + secrets.token_urlsafe(48)

@@ -163,7 +163,8 @@ PRACTICE = (
     formula(
         "Claims_Per_Patient__c",
         "double",
-        "printf('%.2f', CAST({row}.Claims_Count__c AS REAL) / NULLIF({row}.Panel_Size__c, 0))",
+        "CASE WHEN {row}.Panel_Size__c > 0 AND {row}.Claims_Count__c IS NOT NULL THEN "
+        "printf('%.2f', CAST({row}.Claims_Count__c AS REAL) / {row}.Panel_Size__c) END",
         "Claims_Count__c / Panel_Size__c",
         scale=2,
     ),

@@ -90,7 +90,8 @@ OPPORTUNITY = SObject(
         formula(
             "ExpectedRevenue",
             "currency",
-            "printf('%.2f', CAST({row}.Amount AS REAL) * {row}.Probability / 100)",
+            "CASE WHEN {row}.Amount IS NOT NULL AND {row}.Probability IS NOT NULL THEN "
+            "printf('%.2f', CAST({row}.Amount AS REAL) * {row}.Probability / 100) END",
             "",
             scale=2,
         ),
