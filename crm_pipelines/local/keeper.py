@@ -6,6 +6,7 @@ it dies while in use. A keeper that is killed leaves its program running, and th
 puts a new keeper beside it.
 """
 
+import math
 import os
 import signal
 import subprocess
@@ -42,7 +43,6 @@ class Keeper:
         # Open from the start: they stay the locks of this program if the folder is deleted.
         self.start = Lock(self.folder / locks.START)
         self.lease = Lock(self.folder / locks.LEASE)
-        self.alive = Lock(self.folder / locks.PROGRAM)
         self.child: subprocess.Popen[bytes] | None = None
         self.process: Process | None = None
         self.told_to_end = False
@@ -52,9 +52,10 @@ class Keeper:
         """Stay until the program has been stopped or is not worth another start."""
         if self.orders.program_lock is None:
             self._adopt()
+            began_at = -math.inf
         else:
             self._spawn(self.orders.program_lock)
-        began_at = time.monotonic()
+            began_at = time.monotonic()
         while not self._watch():
             if time.monotonic() - began_at < self.orders.steady_seconds or self.lease.is_free():
                 return
@@ -137,7 +138,7 @@ class Keeper:
     def _stop(self) -> None:
         assert self.process is not None
         signals, seconds = self.orders.stop_signals, self.orders.stop_seconds
-        ended = end_process(self.process, signals, seconds, self.alive)
+        ended = end_process(self.process, signals, seconds)
         say("stopped" if ended else f"process {self.process.pid} does not end")
         if ended and self.child is not None:
             self.child.wait()

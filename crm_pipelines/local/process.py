@@ -3,11 +3,13 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from crm_pipelines.local.locks import Lock
+from crm_pipelines.local.locks import PAUSE_SECONDS
 
 
 @dataclass(frozen=True)
@@ -28,17 +30,19 @@ def find_process(pid: int) -> Process | None:
     return None if began is None else Process(pid, began)
 
 
-def end_process(process: Process, signals: Sequence[int], seconds: float, alive: Lock) -> bool:
-    """Send the signals one by one, `seconds` apart, until the lock `alive` is free.
+def end_process(process: Process, signals: Sequence[int], seconds: float) -> bool:
+    """Send the signals one by one, `seconds` apart, until the process has ended.
 
-    Returns False if something still holds the lock after the last one.
+    Returns False if it is alive all the same.
     """
     for number in signals:
-        if process.is_same():
-            os.kill(process.pid, number)
-        if alive.is_free(seconds):
-            return True
-    return False
+        deadline = time.monotonic() + seconds
+        with suppress(ProcessLookupError):  # It may end just now by itself.
+            if process.is_same():
+                os.kill(process.pid, number)
+        while process.is_same() and time.monotonic() < deadline:
+            time.sleep(PAUSE_SECONDS)
+    return not process.is_same()
 
 
 def _began(pid: int) -> str | None:

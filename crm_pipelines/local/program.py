@@ -52,8 +52,13 @@ def read_record(path: Path) -> Details | None:
 def write_record(path: Path, record: Details) -> None:
     """Write a JSON object so that readers see all of it or the former one."""
     unfinished = path.with_name(f"{path.name}.{os.getpid()}")
-    unfinished.write_text(json.dumps(dict(record)))
-    unfinished.chmod(0o600)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+    with os.fdopen(os.open(unfinished, flags, 0o600), "w") as file:
+        json.dump(dict(record), file)
+    if os.geteuid() == 0:
+        # Root may work in the home of a user, who has to read this later.
+        owner = path.parent.stat()
+        os.chown(unfinished, owner.st_uid, owner.st_gid)
     unfinished.replace(path)
 
 

@@ -55,9 +55,14 @@ def ensure_running(
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with _start_lock(folder, program):
-            details = Search(folder, program, grace_seconds).run()
             lease = Lock(folder / locks.LEASE)
-            lease.share()
+            try:
+                # Already now: a keeper may start again what dies just when it was found.
+                lease.share()
+                details = Search(folder, program, grace_seconds).run()
+            except BaseException:
+                lease.close()
+                raise
             return Running(folder, program, details, lease)
     except OSError as error:
         raise system_error(error, f"start the local {program.name} in {folder}") from error

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from crm_pipelines.local import locks
-from crm_pipelines.local.errors import KEEPER_LOG, program_error
+from crm_pipelines.local.errors import KEEPER_LOG, LocalProgramError, log_sizes, program_error
 from crm_pipelines.local.locks import Lock
 from crm_pipelines.local.orders import Orders
 from crm_pipelines.local.process import Process, end_process, find_process
@@ -24,6 +24,7 @@ class Search:
         self.deadline = time.monotonic() + program.start_seconds
         self.started = False
         self.cleared = False
+        self.log_sizes = log_sizes(folder)
 
     def run(self) -> Details:
         """Return what the program tells about itself, once it answers."""
@@ -53,18 +54,21 @@ class Search:
             if not keeper.take() or not alive.take():
                 return
             if self.started:
-                raise program_error(self.folder, "did not start")
+                raise self._error("did not start")
             self.started = True
             self._spawn_keeper(keeper, alive)
 
     def _clear(self) -> None:
         """Time is up: end a program that has lost its record; leave be one that is slow."""
         if self.cleared or self.program.look(self.folder) is not None:
-            raise program_error(self.folder, "runs but does not answer")
+            raise self._error("runs but does not answer")
         if not end_program(self.folder, self.program):
-            raise program_error(self.folder, "runs, has lost its records, and does not end")
+            raise self._error("runs, has lost its records, and does not end")
         self.cleared = True
         self.deadline = time.monotonic() + self.program.start_seconds
+
+    def _error(self, what: str) -> LocalProgramError:
+        return program_error(self.folder, what, self.log_sizes)
 
     def _spawn_keeper(
         self, keeper: Lock, alive: Lock | None = None, adopted: int | None = None
@@ -97,14 +101,12 @@ class Search:
 
 
 def end_program(folder: Path, program: Program) -> bool:
-    """End the program if anything of it is alive; returns whether it is gone."""
+    """End the program if it is alive; returns whether it is gone."""
     with Lock(folder / locks.PROGRAM) as alive:
         if alive.is_free():
             return True
-        process = _identify(folder, program)
-        if process is None:
-            return False
-        return end_process(process, program.stop_signals, program.stop_seconds, alive)
+    process = _identify(folder, program)
+    return process is not None and end_process(process, program.stop_signals, program.stop_seconds)
 
 
 def _identify(folder: Path, program: Program) -> Process | None:

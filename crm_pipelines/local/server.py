@@ -24,34 +24,37 @@ from crm_pipelines.local.unprivileged import UnreachableError, become, pick_acco
 PORTS = range(20_000, 32_000)
 
 
-def prepare_data(folder: Path) -> Path:
-    """Make the data folder; root gives a new one to the user the server will run as."""
+def enter_data(folder: Path, binaries: Path) -> Path:
+    """Make the data folder and go there, as its owner; root gives it away and steps down."""
     data = folder / DATA
     data.mkdir(mode=0o700, exist_ok=True)
-    if os.geteuid() == 0 and data.stat().st_uid == 0:
-        account = pick_account(data)
-        os.chown(data, account.user, account.group)
+    if os.geteuid() == 0:
+        try:
+            _step_down(data, binaries)
+        except (OSError, LookupError) as error:
+            raise ClusterError(
+                f"PostgreSQL does not run as root, and root cannot hand over here: {error}. Run "
+                "as an ordinary user, or set CRM_DATABASE_URL to a server of your own."
+            ) from None
+    os.chdir(data)
     return data
 
 
-def drop_root(data: Path, binaries: Path) -> None:
-    """Go on as the owner of the data, if this is root."""
-    if os.geteuid() != 0:
-        return
+def _step_down(data: Path, binaries: Path) -> None:
+    account = pick_account(data)
+    if data.stat().st_uid == 0:
+        os.chown(data, account.user, account.group)
+    # Root without its usual rights could not read what the server writes: better say so now.
+    os.scandir(data).close()
     share = binaries.parent / "share"
     needed = [data, binaries / "postgres", binaries / "initdb", share, share / "postgres.bki"]
     try:
-        become(pick_account(data), needed)
+        become(account, needed)
     except UnreachableError as error:
         raise ClusterError(
-            f"PostgreSQL does not run as root, and user {os.geteuid()} cannot reach {error}. Set "
+            f"PostgreSQL does not run as root, and user {account.user} cannot reach {error}. Set "
             "CRM_HOME to a folder whose parents others may pass through (chmod o+x), run as an "
             "ordinary user, or set CRM_DATABASE_URL to a server of your own."
-        ) from None
-    except OSError as error:
-        raise ClusterError(
-            f"PostgreSQL does not run as root, and changing to another user failed: {error}. Run "
-            "as an ordinary user, or set CRM_DATABASE_URL to a server of your own."
         ) from None
 
 
@@ -85,9 +88,7 @@ def main() -> None:
     """Become the server of the cluster in the folder given."""
     os.umask(0o077)
     binaries = find_binaries()
-    data = prepare_data(Path(sys.argv[1]))
-    drop_root(data, binaries)
-    os.chdir(data)
+    data = enter_data(Path(sys.argv[1]), binaries)
     cluster = ensure_cluster(data, binaries)
     ensure_password(data, binaries)
     # Whoever holds the program's lock, as we do, knows that no server is left of this cluster,
@@ -101,5 +102,5 @@ def main() -> None:
 if __name__ == "__main__":
     try:
         main()
-    except (ClusterError, LookupError, OSError) as error:
+    except (ClusterError, OSError) as error:
         sys.exit(f"FATAL: {error}")
