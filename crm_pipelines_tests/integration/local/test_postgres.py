@@ -3,16 +3,29 @@
 import os
 import socket
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
-from crm_pipelines.local import LocalPostgres, locks, start_postgres
+from crm_pipelines.local import LocalPostgres, LocalProgramError, locks, start_postgres
 from crm_pipelines_tests.integration.local.conftest import is_free, wait_until
 
 GRACE = 0.1
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One home for all tests here, as making a database costs most of their time."""
+    return tmp_path_factory.mktemp("a home")
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left_running(home: Path) -> Iterator[None]:
+    yield
+    wait_until(lambda: is_free(home / "postgres", locks.KEEPER))
 
 
 def ask(postgres: LocalPostgres, statement: str) -> list[Any]:
@@ -92,8 +105,8 @@ def test_a_lost_password_is_replaced(home: Path) -> None:
 
 
 def test_a_server_without_free_connections_is_found_all_the_same(home: Path) -> None:
+    taken: list[psycopg.Connection] = []
     with start_postgres(home, grace_seconds=GRACE) as postgres:
-        taken: list[psycopg.Connection] = []
         with pytest.raises(psycopg.OperationalError, match="connection slots"):
             while True:
                 taken.append(psycopg.connect(postgres.url))
@@ -107,8 +120,9 @@ def test_data_of_another_version_is_not_replaced(home: Path) -> None:
     start_postgres(home, grace_seconds=GRACE).close(stop=True)
     data = home / "postgres" / "data"
     (data / "18").rename(data / "17")
-    with pytest.raises(RuntimeError, match=r"holds the data of PostgreSQL 17"):
+    with pytest.raises(LocalProgramError, match=r"holds the data of PostgreSQL 17"):
         start_postgres(home, grace_seconds=GRACE)
+    (data / "17").rename(data / "18")
 
 
 def test_the_users_own_postgres_variables_do_not_matter(
