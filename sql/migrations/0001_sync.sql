@@ -2,6 +2,9 @@
 
 CREATE SCHEMA sync;
 
+-- Dagster keeps its runs, events and schedules here; it makes its tables itself.
+CREATE SCHEMA IF NOT EXISTS dagster;
+
 -- One row for every sync of one stream, also for those that failed or paused.
 CREATE TABLE sync.runs (
     id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from crm_pipelines.connectors.pipedrive.settings import PipedriveSettings, limits, sandbox_variables
+from crm_pipelines.connectors.pipedrive.settings import (
+    PipedriveSettings,
+    configured,
+    limits,
+    sandbox_variables,
+)
 from crm_pipelines.connectors.pipedrive.source import open_source
 from crm_pipelines.connectors.pipedrive.streams import STREAMS
 from crm_pipelines.model.connector import Connector
@@ -15,7 +20,7 @@ CONNECTOR = Connector(
     settings=PipedriveSettings,
     limits=limits,
     open=open_source,
-    configured=lambda settings: bool(settings.api_token),
+    configured=configured,
     sandbox=sandbox_variables,
     named_views={
         "persons": "person_fields",

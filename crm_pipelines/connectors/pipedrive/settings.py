@@ -50,6 +50,18 @@ class PipedriveSettings(BaseModel):
         return f"https://{self.company_domain}.pipedrive.com"
 
 
+def configured(settings: PipedriveSettings) -> bool:
+    """Whether an account is set. Raises ``ConfigurationError`` when only half of one is."""
+    if settings.api_token.get_secret_value():
+        return bool(settings.url)
+    if settings.base_url or settings.company_domain:
+        raise ConfigurationError(
+            "PIPEDRIVE_API_TOKEN is not set, but an address is: copy it from Settings > Personal "
+            "preferences > API in Pipedrive"
+        )
+    return False
+
+
 def limits(settings: PipedriveSettings) -> Limits:
     """What the plan allows, until headers say otherwise."""
     return Limits(

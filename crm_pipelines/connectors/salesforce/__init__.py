@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from crm_pipelines.connectors.salesforce.settings import (
     SalesforceSettings,
+    configured,
     limits,
     sandbox_variables,
 )
@@ -19,7 +20,7 @@ CONNECTOR = Connector(
     settings=SalesforceSettings,
     limits=limits,
     open=open_source,
-    configured=lambda settings: settings.flow is not None,
+    configured=configured,
     sandbox=sandbox_variables,
     named_views={},
 )

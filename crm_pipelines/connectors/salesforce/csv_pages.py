@@ -67,7 +67,7 @@ def read_page(response: httpx.Response) -> pa.Table:
 
 
 def _read(
-    source: io.BufferedReader,
+    source: io.BufferedReader[_Bytes],
     names: list[str],
     reading: object,
     parsing: object,

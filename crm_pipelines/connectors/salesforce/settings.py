@@ -90,6 +90,23 @@ class SalesforceSettings(BaseModel):
         return f"https://{self.domain}.salesforce.com"
 
 
+def configured(settings: SalesforceSettings) -> bool:
+    """Whether an org is set. Raises ``ConfigurationError`` when a login is only half set."""
+    if settings.flow is Flow.ACCESS_TOKEN and not settings.instance_url:
+        raise ConfigurationError(
+            "SALESFORCE_INSTANCE_URL is not set: an access token is good for one org only"
+        )
+    if settings.flow is not None:
+        return bool(settings.login_address)
+    if settings.client_id or settings.username or settings.instance_url:
+        raise ConfigurationError(
+            "the Salesforce login is only half set: SALESFORCE_CLIENT_ID needs "
+            "SALESFORCE_CLIENT_SECRET (or SALESFORCE_PRIVATE_KEY_FILE and SALESFORCE_USERNAME), "
+            "SALESFORCE_USERNAME needs SALESFORCE_PASSWORD"
+        )
+    return False
+
+
 def limits(settings: SalesforceSettings) -> Limits:
     """The org's daily calls; there is no burst limit to keep."""
     return Limits(daily=settings.daily_calls, share=QUOTA_SHARE)

@@ -16,7 +16,7 @@ from crm_pipelines.connectors.salesforce.login import Session
 from crm_pipelines.connectors.salesforce.settings import SalesforceSettings
 from crm_pipelines.connectors.salesforce.streams import SalesforceStream
 from crm_pipelines.model.call import Budget, Call
-from crm_pipelines.model.errors import FatalError, GoneError, RetriableError
+from crm_pipelines.model.errors import CrmError, FatalError, GoneError
 from crm_pipelines.model.source import Page, Place
 from crm_pipelines.model.stream import Field, Stream
 from crm_pipelines.model.window import Slice
@@ -124,7 +124,7 @@ class SalesforceSource:
         path = f"/services/data/v{place['version']}/jobs/query/{place['job']}"
         try:
             self._door.send(Call("DELETE", path))
-        except (FatalError, RetriableError):
+        except CrmError:
             return
 
     def _get(self, path: str, *, version: str = "", params: dict[str, str] | None = None) -> Call:
@@ -174,7 +174,7 @@ def _soql(stream: SalesforceStream, fields: tuple[Field, ...], part: Slice) -> s
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     most = f" LIMIT {part.max_records}" if part.max_records else ""
     names = ", ".join(field.source for field in fields)
-    return f"SELECT {names} FROM {stream.sobject}{where}{most}"
+    return f"SELECT {names} FROM {stream.sobject}{where}{most}"  # noqa: S608 (SOQL, our names)
 
 
 def _moment(moment: datetime) -> str:

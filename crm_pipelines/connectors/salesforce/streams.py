@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from crm_pipelines.connectors.salesforce.settings import SalesforceSettings
 from crm_pipelines.model.stream import Field, Stream
@@ -14,7 +14,7 @@ class SalesforceStream(Stream):
     """An sObject. Deletions come from ``queryAll`` with ``IsDeleted``."""
 
     sobject: str
-    key: Field = Field("id", path="Id", description="18-character record id.")
+    key: Field = field(default=Field("id", path="Id", description="18-character record id."))
     cursor_field: str | None = "system_modstamp"
     deleted_field: str | None = "is_deleted"
 

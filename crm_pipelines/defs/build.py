@@ -1,0 +1,48 @@
+"""Putting the shell together. Belongs here: the list of what there is. Not: how any of it works."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import dagster as dg
+
+from crm_pipelines.defs.assets import mirror_asset, source_asset
+from crm_pipelines.defs.checks import mirror_check
+from crm_pipelines.defs.jobs import sync_job, sync_schedule
+from crm_pipelines.defs.names import Names
+from crm_pipelines.defs.resources import resources
+from crm_pipelines.model.connector import Account
+from crm_pipelines.model.stream import Stream
+from crm_pipelines.wiring import Wiring
+
+
+def build_definitions(wiring: Wiring) -> dg.Definitions:
+    """Everything for the CRMs that the environment points at."""
+    accounts = [account for account in wiring.accounts if account.configured]
+    names = Names(several_workspaces=len(wiring.settings.workspaces) > 1)
+    windows = dg.DailyPartitionsDefinition(
+        start_date=wiring.settings.windows_start.isoformat(), end_offset=1
+    )
+    mirrors = {
+        names.asset(account, stream): (account, stream)
+        for account in accounts
+        for stream in account.streams
+    }
+    crms = sorted({account.crm for account in accounts})
+    jobs = {crm: sync_job(crm, _keys_of(crm, mirrors), windows) for crm in crms}
+    every = wiring.settings.sync_every_minutes
+    return dg.Definitions(
+        assets=[
+            *(source_asset(account, names) for account in accounts),
+            *(mirror_asset(*mirror, names, windows) for mirror in mirrors.values()),
+        ],
+        asset_checks=[mirror_check(key, *mirror) for key, mirror in mirrors.items()],
+        jobs=list(jobs.values()),
+        schedules=[sync_schedule(crm, job, every) for crm, job in jobs.items()],
+        resources=resources(wiring),
+        executor=dg.in_process_executor,
+    )
+
+
+def _keys_of(crm: str, mirrors: Mapping[dg.AssetKey, tuple[Account, Stream]]) -> list[dg.AssetKey]:
+    return [key for key, (account, _) in mirrors.items() if account.crm == crm]

@@ -1,0 +1,55 @@
+"""Jobs and schedules: one of each per CRM."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import dagster as dg
+
+Job = Any
+"""An asset job before it is resolved; Dagster exports no public name for it."""
+
+
+def sync_job(crm: str, keys: Sequence[dg.AssetKey], windows: dg.PartitionsDefinition) -> Job:
+    """Every stream of a CRM in one run."""
+    return dg.define_asset_job(
+        f"sync_{crm}",
+        selection=dg.AssetSelection.assets(*keys),
+        description=f"Sync every enabled stream of {crm}. Pick windows for the past; the "
+        "schedule asks for what changed since the watermark.",
+        partitions_def=windows,
+        tags={"crm": crm},
+    )
+
+
+def sync_schedule(crm: str, job: Job, minutes: int) -> dg.ScheduleDefinition:
+    """A delta every so many minutes; off until somebody switches it on."""
+
+    @dg.schedule(
+        name=f"{crm}_delta_sync",
+        job=job,
+        cron_schedule=cron(minutes),
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.STOPPED,
+        description=f"What changed in {crm} since the watermark, every {minutes} minutes "
+        "(CRM_SYNC_EVERY_MINUTES).",
+    )
+    def delta(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        return dg.RunRequest(
+            partition_key=f"{context.scheduled_execution_time:%Y-%m-%d}",
+            run_config=incremental(),
+            tags={"sync": "delta"},
+        )
+
+    return delta
+
+
+def incremental(**options: Any) -> dict[str, Any]:
+    """Run config that asks for what changed since the watermark, or for the options given."""
+    return {"resources": {"options": {"config": {"mode": "incremental", **options}}}}
+
+
+def cron(minutes: int) -> str:
+    """A cron line for an interval of 1 to 59 minutes or of whole hours."""
+    if minutes < 60:
+        return f"*/{minutes} * * * *"
+    return f"0 */{minutes // 60} * * *" if minutes < 1440 else "0 0 * * *"

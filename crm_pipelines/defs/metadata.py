@@ -1,0 +1,74 @@
+"""What a materialization says of itself: figures that the UI plots, schema, a few rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dagster as dg
+
+from crm_pipelines.flows.mirror.flow import Mirror, peak_memory_mb
+from crm_pipelines.model.manifest import Manifest, Outcome
+from crm_pipelines.model.stream import Field
+from crm_pipelines.store.inspect import count_alive, preview
+
+PREVIEW_COLUMNS = 8
+PREVIEW_ROWS = 5
+
+
+def describe_outcome(mirror: Mirror, outcome: Outcome, manifest: Manifest) -> dict[str, Any]:
+    """Metadata of one sync of one stream."""
+    table = mirror.stream.table_name
+    return {
+        "dagster/row_count": count_alive(mirror.database, mirror.account, mirror.stream),
+        "dagster/column_schema": dg.TableSchema(columns=[_column(f) for f in manifest.fields]),
+        "fetched": outcome.fetched,
+        "created": outcome.created,
+        "updated": outcome.updated,
+        "unchanged": outcome.unchanged,
+        "rejected": outcome.rejected,
+        "deleted": outcome.deleted,
+        "api_calls": outcome.api_calls,
+        "tokens": outcome.tokens,
+        "peak_memory_mb": peak_memory_mb(),
+        "upsert_seconds": float(manifest.notes["upsert_seconds"]),
+        "slice": manifest.slice.describe(),
+        "went_on_from_checkpoint": bool(manifest.notes["resumed"]),
+        "added_columns": ", ".join(manifest.notes["added_columns"]) or "none",
+        "warnings": manifest.notes["warnings"],
+        "latest_rows": dg.MetadataValue.md(
+            _as_markdown(preview(mirror.database, mirror.account, mirror.stream, PREVIEW_ROWS))
+        ),
+        "table": f"{mirror.account.crm}.{table}",
+    }
+
+
+def static_metadata(crm: str, table: str, fields: tuple[Field, ...]) -> dict[str, Any]:
+    """What is known before the first sync."""
+    known: dict[str, Any] = {"dagster/table_name": f"{crm}.{table}"}
+    if fields:
+        known["dagster/column_schema"] = dg.TableSchema(columns=[_column(f) for f in fields])
+    return known
+
+
+def _column(field: Field) -> dg.TableColumn:
+    origin = f"CRM field: {field.source}"
+    return dg.TableColumn(
+        name=field.name,
+        type=field.type.value,
+        description=f"{field.description} ({origin})" if field.description else origin,
+    )
+
+
+def _as_markdown(rows: list[dict[str, Any]]) -> str:
+    if not rows:
+        return "No rows yet."
+    names = list(rows[0])[:PREVIEW_COLUMNS]
+    lines = ["| " + " | ".join(names) + " |", "|" + " --- |" * len(names)]
+    lines += ["| " + " | ".join(_cell(row[name]) for name in names) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def _cell(value: Any) -> str:
+    text = "" if value is None else str(value)
+    plain = " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
+    return plain if len(plain) <= 40 else plain[:39] + "…"

@@ -1,0 +1,30 @@
+"""How things are called in Dagster."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import dagster as dg
+
+from crm_pipelines.model.connector import Account
+from crm_pipelines.model.stream import Stream
+
+OWNERS = ["team:revenue-operations"]
+
+
+@dataclass(frozen=True)
+class Names:
+    """``CRM/stream``, with the workspace before it when there are several."""
+
+    several_workspaces: bool
+
+    def asset(self, account: Account, stream: Stream) -> dg.AssetKey:
+        """The mirror of a stream."""
+        return dg.AssetKey([*self._prefix(account), account.crm, stream.name])
+
+    def source(self, account: Account) -> dg.AssetKey:
+        """The CRM itself."""
+        return dg.AssetKey([*self._prefix(account), "crm", account.crm])
+
+    def _prefix(self, account: Account) -> list[str]:
+        return [account.workspace] if self.several_workspaces else []

@@ -1,0 +1,1 @@
+"""What people are told: live progress, and the figures of a finished run."""
