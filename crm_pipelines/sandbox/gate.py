@@ -52,6 +52,13 @@ class Gate:
                 fault=fault.kind if fault else None,
             )
 
+    def close(self) -> None:
+        """Stop what systems do in the background, where they do such a thing."""
+        for system in self._systems:
+            close = getattr(system, "close", None)
+            if close is not None:
+                close()
+
     def _system_of(self, scope: Scope) -> System | None:
         if scope["type"] != "http":
             return None

@@ -61,7 +61,11 @@ def serve(
         if on_ready is not None:
             on_ready(facts)
 
-    asyncio.run(_serve(create_app(world), world.home, listeners, announce, stop))
+    app = create_app(world)
+    try:
+        asyncio.run(_serve(app, world.home, listeners, announce, stop))
+    finally:
+        app.close()
 
 
 def describe(home: Path, listeners: Mapping[str, socket.socket]) -> dict[str, Any]:

@@ -11,42 +11,51 @@ from crm_pipelines.sandbox.database import Database
 from crm_pipelines.sandbox.pipedrive.operation import Caller
 from crm_pipelines.sandbox.pipedrive.refusals import unauthorized
 
-DEFAULT_TOKEN = "sandbox-token"  # noqa: S105 - the published default of a simulation
+DEFAULTS = {
+    "api_token": "sandbox-token",
+    "client_id": "sandbox-client",
+    "client_secret": "sandbox-secret",
+}
+"""Credentials a sandbox starts with."""
+
 ADMIN_USER = 1
 
 
 class Access:
-    """Who may call. The token outlives a restart."""
+    """Who may call. Credentials and grants outlive a restart."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database, self._clock = database, clock
         with database.transaction() as connection:
             connection.execute(
-                "CREATE TABLE IF NOT EXISTS pipedrive_settings (name PRIMARY KEY, value)"
+                "CREATE TABLE IF NOT EXISTS pipedrive_credentials (name PRIMARY KEY, value)"
             )
             connection.execute(
                 "CREATE TABLE IF NOT EXISTS pipedrive_grants"
-                " (token PRIMARY KEY, kind, client, expires_at, refresh)"
+                " (token PRIMARY KEY, kind, expires_at, bound_to)"
             )
 
-    @property
-    def api_token(self) -> str:
-        """The token in force."""
-        found = self._database.rows("SELECT value FROM pipedrive_settings WHERE name = 'token'")
-        return str(found[0][0]) if found else DEFAULT_TOKEN
+    def get(self, name: str) -> str:
+        """A credential in force, by its name in ``DEFAULTS``."""
+        found = self._database.rows(
+            "SELECT value FROM pipedrive_credentials WHERE name = ?", (name,)
+        )
+        return str(found[0][0]) if found else DEFAULTS[name]
 
-    @api_token.setter
-    def api_token(self, token: str) -> None:
+    def set(self, name: str, value: str) -> None:
+        """Replace a credential; the old one is worthless at once."""
+        if name not in DEFAULTS:
+            raise ValueError(f"unknown credential {name!r}: one of {', '.join(DEFAULTS)}")
         with self._database.transaction() as connection:
             connection.execute(
-                "INSERT OR REPLACE INTO pipedrive_settings VALUES ('token', ?)", (token,)
+                "INSERT OR REPLACE INTO pipedrive_credentials VALUES (?, ?)", (name, value)
             )
 
     def recognise(self, request: Request) -> Caller:
         """The caller of a request. Raises a ``Refusal`` (401)."""
         given = request.headers.get("x-api-token") or request.query_params.get("api_token")
         if given is not None:
-            if not hmac.compare_digest(given.encode(), self.api_token.encode()):
+            if not hmac.compare_digest(given.encode(), self.get("api_token").encode()):
                 raise unauthorized()
             return Caller(ADMIN_USER, "api-token")
         scheme, _, token = request.headers.get("authorization", "").partition(" ")

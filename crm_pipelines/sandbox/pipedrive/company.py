@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from crm_pipelines.sandbox.pipedrive.access import Access
+from crm_pipelines.sandbox.pipedrive.changes import Changes
+from crm_pipelines.sandbox.pipedrive.deliveries import Deliveries
 from crm_pipelines.sandbox.pipedrive.fields import Fields
 from crm_pipelines.sandbox.pipedrive.filters import Filters
 from crm_pipelines.sandbox.pipedrive.limits import LIMITS
 from crm_pipelines.sandbox.pipedrive.meter import Meter
 from crm_pipelines.sandbox.pipedrive.records import Records
-from crm_pipelines.sandbox.pipedrive.schema import Record
+from crm_pipelines.sandbox.pipedrive.search_index import SearchIndex
 from crm_pipelines.sandbox.world import World
 
 
@@ -22,15 +22,16 @@ class Company:
         self.limits = dict(LIMITS)
         self.records = Records(world.database)
         self.fields = Fields(world.database)
+        self.changes = Changes(world.database, world.clock, self.records, self.fields)
+        self.index = SearchIndex(world.database, self.fields)
+        self.changes.listen(self.index.hear)
+        self.deliveries = Deliveries(world.clock, self.records, self.fields, self.limits)
+        self.changes.listen(self.deliveries.hear)
         self.filters = Filters(self.records, self.fields)
         self.access = Access(world.database, world.clock)
         self.meter = Meter(world.database, world.clock, self.limits)
         self.database = world.database
 
-    def optional(self, collection: str, record: Record, name: str) -> Any:
-        """A field that is shown only on request."""
-        return 0 if name.endswith("_count") else None
-
-    def stamp(self) -> str:
-        """Now, as v2 writes times."""
-        return self.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
+    def currency_codes(self) -> set[str]:
+        """Codes of the company's currencies."""
+        return {currency["code"] for currency in self.records.each("currencies")}

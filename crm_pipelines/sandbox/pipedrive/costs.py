@@ -17,8 +17,6 @@ Kind = Literal[
     "field",
     "user_find",
     "merge",
-    "login",
-    "webhook_delete",
 ]
 
 COSTS: dict[str, dict[Kind, int]] = {
@@ -48,6 +46,5 @@ COSTS: dict[str, dict[Kind, int]] = {
         "user_find": 40,
         "merge": 40,
     },
-    "oauth": {"login": 0},
 }
-"""The published token table."""
+"""The published token table; OAuth calls are free."""

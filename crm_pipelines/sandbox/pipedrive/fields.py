@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from crm_pipelines.sandbox.database import Database
+from crm_pipelines.sandbox.pipedrive.definition import definition
 from crm_pipelines.sandbox.pipedrive.records import decode, encode
-from crm_pipelines.sandbox.pipedrive.schema import Record
+from crm_pipelines.sandbox.pipedrive.schema import COLLECTIONS, Record
 
 
 class Fields:
@@ -61,14 +64,45 @@ class Fields:
             )
 
     def remove(self, collection: str, code: str) -> None:
-        """Drop a definition."""
+        """Drop a definition, and its values with it."""
         with self._database.transaction() as connection:
+            connection.execute(
+                f"UPDATE {COLLECTIONS[collection].table}"  # noqa: S608
+                " SET body = json_remove(body, '$.custom_fields.\"' || ? || '\"')",
+                (code,),
+            )
             connection.execute(
                 "DELETE FROM pipedrive_fields WHERE collection = ? AND code = ?",
                 (collection, code),
             )
 
-    def next_option_id(self) -> int:
+    def create(
+        self, collection: str, name: str, kind: str, labels: list[str] | None, at: datetime
+    ) -> Record:
+        """A new custom field; every record shows it at once, as null."""
+        found = self._database.rows("SELECT coalesce(max(number), 0) + 1 FROM pipedrive_fields")
+        text = f"{collection}/{name}/{found[0][0]}"
+        code = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+        options = None if labels is None else self.new_options(labels, at)
+        field = definition(name, code, kind, options, custom=True)
+        with self._database.transaction() as connection:
+            self.put(collection, [field])
+            connection.execute(
+                f"UPDATE {COLLECTIONS[collection].table}"  # noqa: S608
+                " SET body = json_set(body, '$.custom_fields.\"' || ? || '\"', NULL)",
+                (code,),
+            )
+        return field
+
+    def new_options(self, labels: Iterable[str], at: datetime) -> list[Record]:
+        """Options with fresh ids, not yet part of a field."""
+        added_at = at.strftime("%Y-%m-%dT%H:%M:%SZ")
+        return [
+            {"id": number, "label": label, "color": None, "add_time": added_at, "update_time": None}
+            for number, label in enumerate(labels, self._next_option_id())
+        ]
+
+    def _next_option_id(self) -> int:
         """Option ids are one sequence in a company."""
         found = self._database.rows(
             "SELECT coalesce(max(json_extract(option.value, '$.id')), 0) + 1"

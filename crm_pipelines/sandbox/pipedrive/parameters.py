@@ -65,6 +65,8 @@ def identities(value: str) -> list[int]:
     ids = [integer(part.strip()) for part in value.split(",")]
     if len(ids) > 100:
         raise ValueError("must contain no more than 100 items")
+    if len(set(ids)) != len(ids):
+        raise ValueError("must not contain duplicates")
     return ids
 
 

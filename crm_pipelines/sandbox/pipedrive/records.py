@@ -91,6 +91,13 @@ class Records:
         )
         return dict(decode(found[0][0])) if found else None
 
+    def update(self, name: str, identity: Any, **values: Any) -> None:
+        """Set keys of a record that is there; nothing otherwise."""
+        with self._database.transaction():
+            record = self.get(name, identity)
+            if record is not None:
+                self.put(name, [{**record, **values}])
+
     def next_id(self, name: str) -> int:
         """The next free number."""
         table = COLLECTIONS[name].table

@@ -69,7 +69,8 @@ def forbidden(reason: str, code: str) -> Refusal:
 
 def not_found(what: str) -> Refusal:
     """404: no such record, or a deleted one."""
-    return Refusal(404, _envelope(f"{what} not found", code="ERR_NOT_FOUND"))
+    words = {"error": f"{what} was not found", "error_info": "Object was not found."}
+    return Refusal(404, {**_envelope(""), **words, "code": "ERR_ENTITY_NOT_FOUND"})
 
 
 def unknown_path() -> Refusal:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from crm_pipelines.sandbox.pipedrive.operation import Call
+from crm_pipelines.sandbox.pipedrive.optional_fields import optional
 from crm_pipelines.sandbox.pipedrive.records import Row, decode, encode
 from crm_pipelines.sandbox.pipedrive.schema import Record
 
@@ -39,7 +40,7 @@ def shaped(call: Call, collection: str, record: Record) -> Record:
         ]
     for name in query.get("include_fields", ()):
         if name not in record:
-            record[name] = call.company.optional(collection, record, name)
+            record[name] = optional(call.company.database, collection, record, name)
     return record
 
 

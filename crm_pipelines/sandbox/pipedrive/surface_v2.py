@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from crm_pipelines.sandbox.pipedrive import field_operations, items
+from crm_pipelines.sandbox.pipedrive import field_operations, items, search
 from crm_pipelines.sandbox.pipedrive.costs import Kind
 from crm_pipelines.sandbox.pipedrive.listing import lister
 from crm_pipelines.sandbox.pipedrive.operation import Operation
@@ -141,4 +141,6 @@ def operations() -> Iterator[Operation]:
         yield Operation("GET", path, cost, lister(name, archived=archived), {**query, **PAGE})
     for name, query in ONE.items():
         yield Operation("GET", f"/{name}/{{id}}", "one", items.getter(name), query)
+        yield from items.operations(name)
+    yield from search.operations()
     yield from field_operations.operations()

@@ -8,7 +8,8 @@ from typing import Any
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from crm_pipelines.sandbox.pipedrive import door, refusals, surface_v1, surface_v2
+from crm_pipelines.sandbox.pipedrive import door, levers, oauth, refusals, surface_v1, surface_v2
+from crm_pipelines.sandbox.pipedrive.changes import Author
 from crm_pipelines.sandbox.pipedrive.company import Company
 from crm_pipelines.sandbox.pipedrive.population.fill import fill
 from crm_pipelines.sandbox.pipedrive.schema import COLLECTIONS, Record
@@ -28,8 +29,13 @@ class Pipedrive:
         self.limits = self._company.limits
 
     def routes(self) -> Sequence[BaseRoute]:
-        """API v2, v1 and OAuth."""
-        return door.routes(self._company, [*surface_v2.operations(), *surface_v1.operations()])
+        """API v2, v1 and OAuth; and levers of our own beside those of the admin interface."""
+        operations = [*surface_v2.operations(), *surface_v1.operations()]
+        return [
+            *door.routes(self._company, operations),
+            *oauth.routes(self._company),
+            *levers.routes(self._company),
+        ]
 
     def owns(self, path: str) -> bool:
         """By the prefixes of the API."""
@@ -59,22 +65,39 @@ class Pipedrive:
 
     def truth(self, name: str, *, deleted: bool = False) -> Iterator[Record]:
         """Every record as the API shows it, by id."""
-        if name not in COLLECTIONS:
-            raise KeyError(name)
-        return self._company.records.each(name, deleted=deleted)
+        return self._company.records.each(_known(name), deleted=deleted)
 
     def create(self, name: str, fields: Record) -> Record:
-        """Add a record."""
-        raise ValueError("not yet")
+        """Add a record; keys as the API shows them, values unchecked on purpose."""
+        return self._company.changes.create(_known(name), fields, Author())
 
     def edit(self, name: str, identity: str, fields: Record) -> Record:
-        """Change a record."""
-        raise ValueError("not yet")
+        """Change a record; an explicit ``update_time`` is kept, however old."""
+        return self._company.changes.edit(name, _identity(name, identity), fields, Author())
 
     def delete(self, name: str, identity: str) -> None:
         """Delete softly."""
-        raise ValueError("not yet")
+        self._company.changes.delete(name, _identity(name, identity), Author())
 
     def merge(self, name: str, identity: str, into: str) -> Record:
-        """Merge."""
-        raise ValueError("not yet")
+        """The survivor's values win."""
+        changes = self._company.changes
+        return changes.merge(name, _identity(name, identity), _identity(name, into), Author())
+
+    def close(self) -> None:
+        """Stop delivering."""
+        self._company.deliveries.close()
+
+
+def _known(name: str) -> str:
+    if name not in COLLECTIONS:
+        raise KeyError(name)
+    return name
+
+
+def _identity(name: str, text: str) -> Any:
+    if COLLECTIONS[_known(name)].identity == "uuid":
+        return text
+    if not text.isdigit():
+        raise ValueError(f"ids of {name} are numbers")
+    return int(text)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from typing import Any
 
+from crm_pipelines.sandbox.pipedrive.definition import definition
 from crm_pipelines.sandbox.pipedrive.population import words
 from crm_pipelines.sandbox.pipedrive.schema import Record
 
@@ -36,19 +37,6 @@ OPTIONS = {
     "set": ("Golf", "Newsletter", "Wine, red", 'Say "hi"', "Ünïcode"),
 }
 FIRST_OPTION = {"persons": 10, "organizations": 40, "deals": 70}
-SUBFIELDS: dict[str, tuple[tuple[str, str], ...]] = {
-    "monetary": (("currency", "varchar"),),
-    "daterange": (("until", "date"),),
-    "time": (("timezone_id", "int"), ("timezone_name", "varchar")),
-    "timerange": (("until", "time"), ("timezone_id", "int"), ("timezone_name", "varchar")),
-    "address": tuple(
-        (name, "varchar")
-        for name in words.several(
-            "subpremise street_number route sublocality locality admin_area_level_1 "
-            "admin_area_level_2 country postal_code"
-        )
-    ),
-}
 
 
 def code_of(seed: int, collection: str, name: str) -> str:
@@ -78,25 +66,6 @@ def definitions(seed: int, collection: str) -> list[Record]:
         code = code_of(seed, collection, name)
         made.append(definition(name, code, kind, options, custom=True))
     return made
-
-
-def definition(
-    name: str, code: str, kind: str, options: Sequence[Record] | None = None, *, custom: bool
-) -> Record:
-    """A field definition as v2 shows it."""
-    subfields = [
-        {"field_code": f"{code}_{part}", "field_name": part, "field_type": type_}
-        for part, type_ in SUBFIELDS.get(kind, ())
-    ]
-    return {
-        "field_name": name,
-        "field_code": code,
-        "field_type": kind,
-        "options": list(options) if options is not None else None,
-        "subfields": subfields or None,
-        "is_custom_field": custom,
-        "is_optional_response_field": False,
-    }
 
 
 class Values:

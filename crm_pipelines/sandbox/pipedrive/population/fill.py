@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from crm_pipelines.sandbox.pipedrive.company import Company
 from crm_pipelines.sandbox.pipedrive.population import custom, entities, fixed, system_fields
+from crm_pipelines.sandbox.pipedrive.search_index import PLAIN
 from crm_pipelines.sandbox.world import World
 
 WITH_CUSTOM = ("persons", "organizations", "deals")
@@ -35,3 +36,6 @@ def fill(company: Company, world: World) -> None:
         records.put("notes", fixed.notes(seed, sizes))
         records.put("files", fixed.files(sizes))
         records.put("filters", fixed.filters())
+        for name in PLAIN:
+            company.index.add_all(name, records.each(name))
+        company.index.add_all("notes", records.each("notes"))

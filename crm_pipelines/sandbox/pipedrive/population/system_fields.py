@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from crm_pipelines.sandbox.pipedrive.population.custom import definition
+from crm_pipelines.sandbox.pipedrive.definition import definition
 from crm_pipelines.sandbox.pipedrive.population.entities import (
     ACTIVITY_TYPES,
     DEAL_LABELS,
