@@ -53,7 +53,8 @@ class CustomFields:
                 self._company.catalog.replace(sobject.without_field(name))
             else:
                 field = msgspec.json.decode(body, type=Field)
-                self._company.catalog.replace(sobject.with_field(field))
+                sobject = sobject.without_field(field.name).with_field(field)
+                self._company.catalog.replace(sobject)
 
     def add(self, sobject_name: str, wish: dict[str, Any]) -> None:
         """A new field; ``value`` fills it for all records, without moving any stamp."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
 
+from crm_pipelines_tests.salesforce_org import Org, logged_in
 from crm_pipelines_tests.sandbox_process import TOKEN, Sandbox, running_sandbox
 
-SMALL = {
+SMALL: dict[str, Any] = {
     "persons": 40,
     "organizations": 12,
     "deals": 30,
@@ -34,3 +36,14 @@ def pipedrive(sandbox: Sandbox) -> Iterator[httpx.Client]:
     headers = {"x-api-token": TOKEN}
     with httpx.Client(base_url=sandbox.url, headers=headers, trust_env=False) as client:
         yield client
+
+
+@pytest.fixture
+def org(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Org]:
+    """A logged-in caller of a Salesforce with some hundred contacts of its own."""
+    sizes: dict[str, Any] = {**dict.fromkeys(SMALL, 1), "contacts": 300, "accounts": 20}
+    with (
+        running_sandbox(tmp_path_factory.mktemp("org"), **sizes) as running,
+        logged_in(running) as caller,
+    ):
+        yield caller

@@ -27,6 +27,8 @@ class Columns:
     def __init__(self, sobject: SObject, prefixes: dict[str, str], counts: Counts, seed: int):
         self._sobject, self._prefixes, self._counts = sobject, prefixes, counts
         self._rng = Random(f"{seed}/{sobject.name}")
+        # a small company meets as many odd values as a large one
+        self._pool_size = 96 if counts[sobject.name] <= 500 else 512
         self._pools = {f.name: self._pool(f) for f in sobject.stored}
         self._imports = [self._rng.randrange(_SECONDS) for _ in range(40)]
 
@@ -41,7 +43,7 @@ class Columns:
         return list(zip(*columns, strict=True))
 
     def _pool(self, field: Field) -> list[Value]:
-        values = pool(field, self._rng)
+        values = pool(field, self._rng, self._pool_size)
         if field.name == "LastName":
             values = [*(self._rng.choice(LAST_NAMES) for _ in range(500)), *awkward.LAST_NAMES]
         if field.nillable:

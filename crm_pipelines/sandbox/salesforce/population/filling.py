@@ -12,6 +12,20 @@ from crm_pipelines.sandbox.world import Sizes
 
 _CHUNK = 2_000
 
+_AGREE = {
+    "Opportunity": "SET ForecastCategory = CASE StageName WHEN 'Closed Won' THEN 'Closed' "
+    "WHEN 'Closed Lost' THEN 'Omitted' ELSE 'Pipeline' END",
+    "Contact": "SET IsEmailBounced = CASE WHEN EmailBouncedDate IS NULL THEN 'false' "
+    "ELSE 'true' END",
+    "Task": "SET CompletedDateTime = CASE Status WHEN 'Completed' THEN SystemModstamp END",
+    "User": "SET UserType = 'Standard', IsActive = CASE Id WHEN (SELECT MIN(Id) FROM "
+    "\"salesforce_User\") THEN 'true' ELSE IsActive END",
+    "CampaignMember": "SET HasResponded = CASE Status WHEN 'Responded' THEN 'true' "
+    "ELSE 'false' END",
+    "Attachment": "SET BodyLength = '12'",
+}
+"""What must agree within a record, by object."""
+
 
 def plan_counts(sizes: Sizes) -> Counts:
     """How many records of each object; the lesser ones follow from the sizes asked for."""
@@ -43,5 +57,7 @@ def fill(database: Database, catalog: Catalog, sizes: Sizes, seed: int) -> None:
             for first in range(1, counts[sobject.name] + 1, _CHUNK):
                 count = min(_CHUNK, counts[sobject.name] + 1 - first)
                 connection.executemany(statement, columns.rows(first, count))
+            if sobject.name in _AGREE:
+                connection.execute(f'UPDATE "{sobject.table}" {_AGREE[sobject.name]}')
             create_indexes(connection, sobject)
         connection.execute("INSERT INTO salesforce_meta VALUES ('filled', ?)", (str(seed),))

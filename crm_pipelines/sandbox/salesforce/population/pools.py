@@ -24,7 +24,7 @@ _START = date(1990, 1, 1)
 LAST_NAMES = _LAST
 
 
-def pool(field: Field, rng: Random, size: int = 512) -> list[Value]:
+def pool(field: Field, rng: Random, size: int) -> list[Value]:
     """Values for one field, without nulls."""
     made: list[Value] = [one(field, rng) for _ in range(size)]
     for value in odd(field):
@@ -78,7 +78,7 @@ def one(field: Field, rng: Random) -> str:
         case "textarea":
             return area(field, rng)
         case "base64":
-            return "aGVsbG8sIHdvcmxk"
+            return "aGVsbG8sIHdvcmxk"  # 12 bytes
     return words(field, rng)
 
 
@@ -127,7 +127,11 @@ def words(field: Field, rng: Random) -> str:
         made = rng.choice(("USA", "United States", "US"))
     elif "Postal" in name or "Zip" in name:
         made = rng.choice(awkward.ZIPS)
-    elif "Number" in name or "Id" in name or "Code" in name or "Tract" in name:
+    elif name == "MN_Legislative_District__c":
+        made = f"{rng.randrange(1, 68):02d}{rng.choice('AB')}"
+    elif name == "Census_Tract__c":
+        made = f"27053{rng.randrange(10**6):06d}"
+    elif "Number" in name or "Id" in name or "Code" in name:
         made = f"{rng.randrange(10**9):010d}"
     elif name in {"Company", "CompanyName", "Practice_Name__c", "Name"}:
         made = f"{rng.choice(_LAST)} {rng.choice(('Clinic', 'Health', 'Medical Group'))}"
