@@ -37,13 +37,10 @@ def choose(wiring: Wiring, names: Sequence[str], workspace: str | None) -> list[
     ]
     if not names:
         return everything
-    chosen: dict[Chosen, None] = {}
     for name in names:
-        found = [one for one in everything if _means(name, one)]
-        if not found:
+        if not any(_means(name, one) for one in everything):
             raise ConfigurationError(_explain(name, wiring, everything))
-        chosen.update(dict.fromkeys(found))
-    return [one for one in everything if one in chosen]
+    return [one for one in everything if any(_means(name, one) for name in names)]
 
 
 def _means(name: str, one: Chosen) -> bool:

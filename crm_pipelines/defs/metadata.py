@@ -30,7 +30,7 @@ def describe_outcome(mirror: Mirror, outcome: Outcome, manifest: Manifest) -> di
         "api_calls": outcome.api_calls,
         "tokens": outcome.tokens,
         "peak_memory_mb": peak_memory_mb(),
-        "upsert_seconds": float(manifest.notes["upsert_seconds"]),
+        **{name: value for name, value in manifest.notes.items() if name.endswith("_seconds")},
         "slice": manifest.slice.describe(),
         "went_on_from_checkpoint": bool(manifest.notes["resumed"]),
         "added_columns": ", ".join(manifest.notes["added_columns"]) or "none",

@@ -49,16 +49,19 @@ def upsert(
             added = mirror_table.ensure(connection, target)
         name = f"{manifest.workspace} {manifest.crm}.{stream.table_name}"
         connection.execute(query("mirror.lock"), {"name": name})
-        outcome = _merge_chunks(connection, target, manifest, staging)
+        outcome, again = _merge_chunks(connection, target, manifest, staging)
         if dry:
             raise psycopg.Rollback
-        _commit_with(connection, target, manifest, outcome, staging, metrics)
+        _commit_with(
+            connection, target, manifest, outcome, staging, {**metrics, "written_again": again}
+        )
     return outcome, added
 
 
 def _merge_chunks(
     connection: Connection, target: Target, manifest: Manifest, staging: Staging
-) -> Outcome:
+) -> tuple[Outcome, int]:
+    """What the statements counted, and how many rows this run wrote more than once."""
     preview = manifest.options.dry_run
     counts: Counter[str] = Counter()
     sweeping = manifest.slice.whole and manifest.complete
@@ -74,7 +77,7 @@ def _merge_chunks(
         counts["missing"] = mirror_table.bury_missing(connection, target, preview=preview)
     rejected = sum(chunk.rows for chunk in manifest.rejected)
     changed = counts["created"] + counts["updated"] + counts["deleted"]
-    return Outcome(
+    outcome = Outcome(
         fetched=sum(chunk.rows for chunk in manifest.raw),
         created=counts["created"],
         updated=counts["updated"],
@@ -84,6 +87,7 @@ def _merge_chunks(
         api_calls=manifest.notes["api_calls"],
         tokens=manifest.notes["tokens"],
     )
+    return outcome, counts["again"]
 
 
 def _all_have_keys(

@@ -48,6 +48,7 @@ WITH latest AS MATERIALIZED (
     SELECT DISTINCT ON (id) * FROM staged ORDER BY id, {order}, _position DESC
 ), known AS MATERIALIZED (
     SELECT l.*, t.id IS NOT NULL AS _known, t._deleted_at AS _buried_at, {gone} AS _gone,
+           t._run_id IS NOT DISTINCT FROM %(run)s AS _again,
            t.id IS NOT NULL AND ({newer}) AND ({differs}) AS _changed
       FROM latest AS l
       LEFT JOIN {table} AS t ON t.workspace_id = %(workspace)s AND t.id = l.id
@@ -59,7 +60,7 @@ WITH latest AS MATERIALIZED (
            _run_id = %(run)s
       FROM known AS l
      WHERE l._changed AND t.workspace_id = %(workspace)s AND t.id = l.id
-    RETURNING l._gone AND l._buried_at IS NULL AS buried
+    RETURNING l._gone AND l._buried_at IS NULL AS buried, l._again AS again
 ), created AS (
     INSERT INTO {table} (workspace_id, {columns}, _run_id)
     SELECT %(workspace)s, {columns}, %(run)s FROM known WHERE NOT _known AND NOT _gone
@@ -68,6 +69,7 @@ WITH latest AS MATERIALIZED (
 SELECT (SELECT count(*) FROM created) AS created,
        (SELECT count(*) FROM updated WHERE NOT buried) AS updated,
        (SELECT count(*) FROM updated WHERE buried) AS deleted,
+       (SELECT count(*) FROM updated WHERE again) AS again,
        (SELECT count(*) FROM staged) AS processed;
 
 -- name: preview

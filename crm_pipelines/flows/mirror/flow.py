@@ -66,8 +66,9 @@ class Mirror:
         )
         purse = self.budget.purse(**self.about, limits=self.account.limits)
         self.progress("fetch", part.describe())
+        begun = time.monotonic()
         with self._noted(run, options, part, now):
-            return fetch(
+            manifest = fetch(
                 key="/".join((key, ".".join(self.about.values()))),
                 workspace=self.account.workspace,
                 crm=self.account.crm,
@@ -81,30 +82,35 @@ class Mirror:
                 checkpoints=self.checkpoints,
                 progress=lambda rows: self.progress("fetch", f"{rows:,} records"),
             )
+        return manifest.advance(notes=_took("fetch", begun))
 
     def transform(self, manifest: Manifest, *, run: str) -> Manifest:
         """Typed columns."""
         from crm_pipelines.phases.transform import transform
 
         self.progress("transform", f"{manifest.rows:,} records")
+        begun = time.monotonic()
         with self._noted(run, manifest.options, manifest.slice, manifest.started_at, manifest):
-            return transform(manifest, self.staging)
+            done = transform(manifest, self.staging)
+        return done.advance(notes=_took("transform", begun))
 
     def validate(self, manifest: Manifest, *, run: str) -> Manifest:
         """Valid and rejected records."""
         from crm_pipelines.phases.validate import validate
 
         self.progress("validate", f"{manifest.rows:,} records")
+        begun = time.monotonic()
         with self._noted(run, manifest.options, manifest.slice, manifest.started_at, manifest):
-            return validate(manifest, self.stream, self.staging)
+            done = validate(manifest, self.stream, self.staging)
+        return done.advance(notes=_took("validate", begun))
 
     def upsert(self, manifest: Manifest, *, run: str) -> tuple[Outcome, Manifest]:
         """The mirror brought up to date, history written, chunks dropped."""
         from crm_pipelines.phases.upsert import upsert
 
         self.progress("upsert", f"{manifest.rows:,} records")
+        begun = time.monotonic()
         with self._noted(run, manifest.options, manifest.slice, manifest.started_at, manifest):
-            begun = time.monotonic()
             outcome, added = upsert(
                 manifest,
                 self.stream,
@@ -114,10 +120,9 @@ class Mirror:
                 metrics={**manifest.notes, "peak_memory_mb": peak_memory_mb()},
             )
             self._refresh_views()
-        seconds = round(time.monotonic() - begun, 3)
         self.staging.drop(manifest.key)
         self.checkpoints.release(manifest.key)
-        return outcome, manifest.advance(notes={"added_columns": added, "upsert_seconds": seconds})
+        return outcome, manifest.advance(notes={"added_columns": added, **_took("upsert", begun)})
 
     def _refresh_views(self) -> None:
         for entity, fields in self.account.connector.named_views.items():
@@ -172,6 +177,10 @@ class Mirror:
                 started_at=started_at,
                 error=words,
             )
+
+
+def _took(phase: str, begun: float) -> dict[str, float]:
+    return {f"{phase}_seconds": round(time.monotonic() - begun, 3)}
 
 
 def peak_memory_mb() -> int:
