@@ -165,6 +165,10 @@ def main() -> None:
         os._exit(0)
     os.setsid()
     os.umask(0o077)
+    # A shell's background job ignores these, and the program would inherit that.
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
     Keeper(Orders.from_json(sys.argv[1])).keep()
 
 

@@ -8,7 +8,8 @@ Each is a `flock` on an empty file in the program's folder. What the four files 
 - `program.lock`, exclusive: the program and all it forks; free means nothing of it is alive
 
 A lock belongs to the open file, so handing the descriptor to a child hands over the lock.
-Descriptors are closed in programs started later, so nobody inherits one by accident.
+Descriptors are closed in programs started later, so those inherit none by accident; a plain
+fork has its parent's locks until both have ended.
 """
 
 import fcntl

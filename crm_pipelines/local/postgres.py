@@ -1,6 +1,5 @@
 """The embedded PostgreSQL as its users see it: one server for all processes of a home."""
 
-import os
 import signal
 import sys
 from pathlib import Path
@@ -40,8 +39,6 @@ def start_postgres(home: Path, *, grace_seconds: float = GRACE_SECONDS) -> Local
     LocalProgramError with advice if it cannot be had.
     """
     folder = home.absolute() / NAME
-    # As root the server runs as another user, who has to pass through, but sees no names.
-    folder.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
     return LocalPostgres(ensure_running(home, _program(folder), grace_seconds=grace_seconds))
 
 

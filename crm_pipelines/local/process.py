@@ -61,6 +61,7 @@ def _began_in_proc(pid: int) -> str | None:
 
 def _began_by_ps(pid: int) -> str | None:
     command = ["/bin/ps", "-o", "stat=,lstart=", "-p", str(pid)]
-    answer = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    plain = {"LC_ALL": "C", "TZ": "UTC"}
+    answer = subprocess.run(command, env=plain, capture_output=True, text=True, check=False)  # noqa: S603
     state, _, moment = answer.stdout.strip().partition(" ")
     return None if not state or state.startswith("Z") else moment.strip()

@@ -24,6 +24,7 @@ class Program:
     When ready to be found it records itself, `pid` included, in a file of its own choice;
     `look` reads that file, given the program's folder, and returns None while the file is
     missing or unreadable. `answers` tries a real connection. Output goes to `server.log`.
+    It starts in the folder of whoever starts it, so its command has absolute paths.
     """
 
     name: str

@@ -4,6 +4,7 @@ Safe with any number of processes at once and after any of them was killed: ever
 hangs on locks that die with their holders, never on a file that says something is alive.
 """
 
+import os
 from pathlib import Path
 from typing import Self
 
@@ -53,7 +54,9 @@ def ensure_running(
     """
     folder = home.absolute() / program.name
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Root's programs may run as another user, who has to pass through, but sees no names.
+        mode = 0o711 if os.geteuid() == 0 else 0o700
+        folder.mkdir(mode=mode, parents=True, exist_ok=True)
         with _start_lock(folder, program):
             lease = Lock(folder / locks.LEASE)
             try:

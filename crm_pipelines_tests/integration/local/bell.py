@@ -29,6 +29,9 @@ def ring(record: Path, mood: str) -> None:
         sys.exit("no bell today")
     if mood == "stubborn":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if mood == "chatty":
+        sys.stdout.write("Ding dong.\n" * 1_000_000)
+        sys.stdout.flush()
     with socket.create_server(("127.0.0.1", 0)) as server:
         if mood != "mute":
             write_record(record, {"pid": getpid(), "ports": {"bell": server.getsockname()[1]}})

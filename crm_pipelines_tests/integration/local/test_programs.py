@@ -113,6 +113,13 @@ def test_a_deleted_home_ends_it(home: Path) -> None:
     wait_until(lambda: not Path(f"/proc/{pid}").exists() if Path("/proc").exists() else True)
 
 
+def test_a_long_log_is_moved_aside(home: Path) -> None:
+    with ensure_running(home, bell(home, "chatty"), grace_seconds=GRACE):
+        log = home / "bell" / "server.log"
+        wait_until(lambda: log.stat().st_size == 0)
+        assert log.with_name("server.log.1").stat().st_size == len("Ding dong.\n") * 1_000_000
+
+
 @pytest.mark.parametrize("damaged", ["{", '{"pid": "no"}', None])
 def test_one_that_lost_its_record_is_replaced(home: Path, damaged: str | None) -> None:
     with ensure_running(home, bell(home), grace_seconds=GRACE):
