@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from crm_pipelines_tests.salesforce_org import Org, logged_in
+from crm_pipelines_tests.salesforce_org import Org, running_org
 from crm_pipelines_tests.sandbox_process import TOKEN, Sandbox, running_sandbox
 
 SMALL: dict[str, Any] = {
@@ -22,10 +24,20 @@ SMALL: dict[str, Any] = {
 }
 
 
+@pytest.fixture(scope="session")
+def filled_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of a small sandbox that nobody has used yet."""
+    home = tmp_path_factory.mktemp("filled")
+    with running_sandbox(home, **SMALL):
+        return home
+
+
 @pytest.fixture
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+def sandbox(filled_home: Path, tmp_path: Path) -> Iterator[Sandbox]:
     """A small sandbox of its own, with room for a test's many requests in a row."""
-    with running_sandbox(tmp_path_factory.mktemp("sandbox"), **SMALL) as running:
+    home = tmp_path / "sandbox"
+    shutil.copytree(filled_home, home)
+    with running_sandbox(home, **SMALL) as running:
         running.admin("PATCH", "/pipedrive/limits", {"burst": 10_000, "burst_search": 10_000})
         yield running
 
@@ -41,9 +53,12 @@ def pipedrive(sandbox: Sandbox) -> Iterator[httpx.Client]:
 @pytest.fixture
 def org(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Org]:
     """A logged-in caller of a Salesforce with some hundred contacts of its own."""
-    sizes: dict[str, Any] = {**dict.fromkeys(SMALL, 1), "contacts": 300, "accounts": 20}
-    with (
-        running_sandbox(tmp_path_factory.mktemp("org"), **sizes) as running,
-        logged_in(running) as caller,
-    ):
+    with running_org(tmp_path_factory.mktemp("org")) as caller:
+        yield caller
+
+
+@pytest.fixture(scope="module")
+def shared_org(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Org]:
+    """Like ``org``, for tests that change nothing."""
+    with running_org(tmp_path_factory.mktemp("org")) as caller:
         yield caller
