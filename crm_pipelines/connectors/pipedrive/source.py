@@ -74,7 +74,7 @@ class PipedriveSource:
         while True:
             if cursor:
                 params["cursor"] = cursor
-            if left:
+            if left and stream.paged != "none":
                 params["limit"] = str(min(int(params.get("limit", PAGE)), left - seen))
             found = self._list(stream, params)
             records = found.data or []

@@ -1,0 +1,105 @@
+"""What a mirror table must hold, worked out from the simulated CRM by other means than ours.
+
+A connector without an entry in ``TRUTHS`` fails the contract suite: add how its sandbox is read.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from typing import Any
+
+import httpx
+
+from crm_pipelines.model.stream import Field, Stream, Type
+from crm_pipelines_tests.sandbox_process import TOKEN, Sandbox
+
+Record = dict[str, Any]
+
+
+def _pipedrive(sandbox: Sandbox, stream: Any) -> list[Record]:
+    if stream.name.endswith("_fields"):
+        return _field_list(sandbox, stream.path)
+    archived = stream.name == "archived_deals"
+    records = sandbox.truth("pipedrive", "deals" if archived else stream.name)
+    if stream.table_name == "deals":
+        return [record for record in records if record["is_archived"] is archived]
+    return records
+
+
+def _field_list(sandbox: Sandbox, path: str) -> list[Record]:
+    found: list[Record] = []
+    params = {"limit": "500"}
+    with httpx.Client(headers={"x-api-token": TOKEN}, trust_env=False) as client:
+        while True:
+            answer = client.get(sandbox.url + path, params=params).json()
+            found += answer["data"]
+            if not answer["additional_data"]["next_cursor"]:
+                return found
+            params["cursor"] = answer["additional_data"]["next_cursor"]
+
+
+def _salesforce(sandbox: Sandbox, stream: Any) -> list[Record]:
+    return sandbox.truth("salesforce", stream.sobject)
+
+
+TRUTHS: dict[str, Callable[[Sandbox, Stream], list[Record]]] = {
+    "pipedrive": _pipedrive,
+    "salesforce": _salesforce,
+}
+
+_DEALS = {"creator_user_id", "local_won_date", "local_lost_date", "local_close_date"}
+OPTIONAL: dict[str, set[str]] = {
+    "pipedrive.persons": {"job_title", "notes", "birthday", "im", "postal_address"},
+    "pipedrive.deals": _DEALS,
+    "pipedrive.archived_deals": _DEALS,
+}
+"""Fields a company may not have, by stream; elsewhere a declared field that never comes is wrong.
+
+Those of persons come with contact sync only.
+"""
+
+
+def expected(field: Field, record: Record) -> Any:
+    """The value of a column for a record as the CRM shows it."""
+    return _cast(field.type, _find(field.source, record))
+
+
+def _find(path: str, record: Record) -> Any:
+    if "[primary]." not in path:
+        return record.get(path)
+    name, member = path.split("[primary].")
+    items = record.get(name) or []
+    chosen = [item for item in items if item.get("primary")] + items
+    return chosen[0].get(member) if chosen else None
+
+
+def _cast(kind: Type, value: Any) -> Any:
+    if value is None:
+        return None
+    if kind is Type.JSON:
+        return _without_nul(value)
+    if kind is Type.DECIMAL:
+        return Decimal(str(value))
+    if kind is Type.DATE:
+        return date.fromisoformat(value)
+    if kind is Type.TIME:
+        return time.fromisoformat(value.removesuffix("Z"))
+    if kind is Type.TIMESTAMP:
+        moment = datetime.fromisoformat(value)
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    if kind is Type.TEXT:
+        return _without_nul(value) if isinstance(value, str) else json.dumps(value)
+    return value
+
+
+def _without_nul(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace("\0", "")
+    if isinstance(value, list):
+        return [_without_nul(one) for one in value]
+    if isinstance(value, dict):
+        return {name: _without_nul(one) for name, one in value.items()}
+    return value

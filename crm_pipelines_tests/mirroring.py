@@ -1,0 +1,122 @@
+"""Driving mirror flows the way the shell does, and looking at what they left behind."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, LiteralString
+
+from psycopg import sql
+
+from crm_pipelines.connectors import discover
+from crm_pipelines.flows.mirror.flow import Mirror, Progress, silent
+from crm_pipelines.model.manifest import Manifest, Outcome
+from crm_pipelines.model.window import Options
+from crm_pipelines.wiring import Wiring
+
+Row = dict[str, Any]
+ROOMY = {"PIPEDRIVE_BURST_LIMIT": "10000"}
+"""Tests that are not about bursts need not wait for them."""
+
+_NUMBERS = itertools.count(1)
+
+
+def variables(url: str, database_url: str, home: Path, **more: str) -> dict[str, str]:
+    """An environment that points every connector at the sandbox."""
+    found = {"CRM_DATABASE_URL": database_url, "CRM_HOME": str(home), **ROOMY}
+    for connector in discover().values():
+        found.update(connector.sandbox(url))
+    return {**found, **more}
+
+
+class Mirroring:
+    """Runs of streams of one environment. Streams are named ``crm.stream``."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self.values = dict(values)
+        self.wiring = Wiring(self.values)
+        self.manifest: Manifest | None = None
+        self.run_id = ""
+
+    def __call__(
+        self,
+        name: str,
+        *,
+        window: tuple[datetime, datetime] | None = None,
+        key: str | None = None,
+        **options: Any,
+    ) -> Outcome:
+        """One whole run; ``manifest`` and ``run_id`` then tell more of it."""
+        return self.finish(name, self.fetch(name, window=window, key=key, **options))
+
+    def flow(self, name: str, progress: Progress = silent, workspace: str = "default") -> Mirror:
+        """The flow of a stream."""
+        crm, _, stream = name.partition(".")
+        return self.wiring.mirror(workspace, crm, stream, progress)
+
+    def fetch(
+        self,
+        name: str,
+        *,
+        window: tuple[datetime, datetime] | None = None,
+        key: str | None = None,
+        **options: Any,
+    ) -> Manifest:
+        """The first phase only."""
+        self.run_id = f"run-{next(_NUMBERS)}"
+        chosen = Options(**options)
+        return self.flow(name).fetch(chosen, window, key=key or self.run_id, run=self.run_id)
+
+    def prepare(self, name: str, manifest: Manifest, run: str = "") -> Manifest:
+        """The second and the third phase."""
+        flow, run = self.flow(name), run or self.run_id
+        return flow.validate(flow.transform(manifest, run=run), run=run)
+
+    def finish(self, name: str, manifest: Manifest, run: str = "") -> Outcome:
+        """The phases after the first."""
+        run = run or self.run_id
+        outcome, self.manifest = self.flow(name).upsert(self.prepare(name, manifest, run), run=run)
+        return outcome
+
+    @property
+    def notes(self) -> dict[str, Any]:
+        """What the last run said of itself."""
+        return self.manifest.notes if self.manifest else {}
+
+    def rows(self, name: str, *, deleted: bool = False) -> dict[Any, Row]:
+        """A mirror table by id, tombstones on request."""
+        crm, _, table = name.partition(".")
+        statement = sql.SQL("SELECT * FROM {}{} ORDER BY id").format(
+            sql.Identifier(crm, table), sql.SQL("" if deleted else " WHERE _deleted_at IS NULL")
+        )
+        with self.wiring.database.connection() as connection:
+            return {row["id"]: row for row in connection.execute(statement).fetchall()}
+
+    def query(self, statement: LiteralString, **values: Any) -> list[Row]:
+        """Whatever else a test wants to see."""
+        return list(self.wiring.database.run_text(statement, values))
+
+    def history(self, name: str) -> list[Row]:
+        """The lines of sync history of a stream, oldest first."""
+        crm, _, stream = name.partition(".")
+        return self.query(
+            "SELECT * FROM sync.runs WHERE crm = %(crm)s AND stream = %(stream)s ORDER BY id",
+            crm=crm,
+            stream=stream,
+        )
+
+    def watermark(self, name: str) -> datetime | None:
+        """How far a stream is safe."""
+        crm, _, stream = name.partition(".")
+        found = self.query(
+            "SELECT watermark FROM sync.watermarks WHERE crm = %(crm)s AND stream = %(stream)s",
+            crm=crm,
+            stream=stream,
+        )
+        return found[0]["watermark"] if found else None
+
+    def close(self) -> None:
+        """Give everything back."""
+        self.wiring.close()
