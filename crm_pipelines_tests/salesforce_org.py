@@ -7,11 +7,12 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
 
-from crm_pipelines_tests.sandbox_process import Sandbox
+from crm_pipelines_tests.sandbox_process import Sandbox, running_sandbox
 
 CLIENT = {"client_id": "sandbox-client", "client_secret": "sandbox-secret"}
 Refusal = tuple[int, str, str]
@@ -32,7 +33,7 @@ class Org:
 
     def get(self, path: str, **params: Any) -> Any:
         """The decoded answer to a GET that must succeed."""
-        answer = self.send("GET", path, params=params)
+        answer = self.send("GET", path, params=params or None)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
@@ -140,3 +141,12 @@ def logged_in(sandbox: Sandbox) -> Iterator[Org]:
     with httpx.Client(base_url=sandbox.url, trust_env=False, timeout=60) as client:
         log_in(client)
         yield Org(sandbox, client)
+
+
+@contextmanager
+def running_org(home: Path, **sizes: int) -> Iterator[Org]:
+    """A logged-in caller of a Salesforce of its own, with 300 contacts unless told otherwise."""
+    others = dict.fromkeys(("persons", "organizations", "deals", "activities"), 1)
+    wanted: dict[str, Any] = {**others, "contacts": 300, "accounts": 20, **sizes}
+    with running_sandbox(home, **wanted) as sandbox, logged_in(sandbox) as org:
+        yield org

@@ -31,6 +31,7 @@ DATE_PARTS = frozenset(
         "HOUR_IN_DAY",
     }
 )
+_DEEPEST = 50
 COMPARISONS = frozenset({"=", "!=", "<>", "<", "<=", ">", ">="})
 
 
@@ -139,14 +140,10 @@ class Conditions:
 
     def condition(self) -> Condition:
         """``AND`` and ``OR`` may not be mixed without parentheses: SOQL refuses it as well."""
-        self._depth += 1
-        if self._depth > 100:
-            raise malformed("condition is nested too deeply")
         parts = [self._factor()]
         operator = "OR" if self._next_is("OR") else "AND"
         while self.word(operator):
             parts.append(self._factor())
-        self._depth -= 1
         if self._next_is("AND") or self._next_is("OR"):
             raise self.unexpected()
         return parts[0] if len(parts) == 1 else Joined(operator, tuple(parts))
@@ -155,13 +152,19 @@ class Conditions:
         return self.peek().kind == "word" and self.peek().text.upper() == keyword
 
     def _factor(self) -> Condition:
+        self._depth += 1
+        if self._depth > _DEEPEST:
+            raise malformed("condition is nested too deeply")
+        found: Condition
         if self.word("NOT"):
-            return Not(self._factor())
-        if self.sign("("):
-            inner = self.condition()
+            found = Not(self._factor())
+        elif self.sign("("):
+            found = self.condition()
             self.demand(")")
-            return inner
-        return self._test()
+        else:
+            found = self._test()
+        self._depth -= 1
+        return found
 
     def _test(self) -> Condition:
         left = self.plain_operand()
