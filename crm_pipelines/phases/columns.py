@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from crm_pipelines.model import json_text
 from crm_pipelines.model.stream import Type
 
 ARROW = {
@@ -18,22 +19,39 @@ ARROW = {
 """Types that Arrow holds; the others travel as text and PostgreSQL reads them."""
 
 PATTERNS = {
+    Type.INTEGER: r"^-?\d{1,19}$",
     Type.DECIMAL: r"^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?$",
     Type.TIME: r"^([01]?\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d+)?)?Z?$",
 }
-"""What text must look like where PostgreSQL does the reading."""
+"""What text must look like where PostgreSQL does the reading, or Arrow reads more than numbers."""
 
 _ZONE = r"(Z|[+-]\d\d:?(\d\d)?)$"
 
 
 def cast(values: pa.Array, kind: Type) -> tuple[pa.Array, pa.Array]:
-    """The typed column, and a mask of values that would not cast (null in the column)."""
+    """The typed column, and a mask of values that would not cast (null in the column).
+
+    Empty text is no value where something else than text is wanted.
+    """
     values = _flat(values)
     if kind is Type.TEXT or kind is Type.JSON:
         return values, pa.array([False] * len(values), pa.bool_())
-    if kind in PATTERNS:
-        fits = pc.fill_null(pc.match_substring_regex(values, PATTERNS[kind]), True)
-        return pc.if_else(fits, values, pa.scalar(None, values.type)), pc.invert(fits)
+    values = _where(pc.not_equal(values, ""), values)
+    if kind not in PATTERNS:
+        return _read(values, kind)
+    fits = pc.fill_null(pc.match_substring_regex(values, PATTERNS[kind]), True)
+    kept, unfit = _where(fits, values), pc.invert(fits)
+    if kind not in ARROW:
+        return kept, unfit
+    typed, bad = _read(kept, kind)
+    return typed, pc.or_(unfit, bad)
+
+
+def _where(mask: pa.Array, values: pa.Array) -> pa.Array:
+    return pc.if_else(mask, values, pa.scalar(None, values.type))
+
+
+def _read(values: pa.Array, kind: Type) -> tuple[pa.Array, pa.Array]:
     if kind is Type.TIMESTAMP:
         zoned = pc.match_substring_regex(values, _ZONE)
         values = pc.if_else(zoned, values, pc.binary_join_element_wise(values, "Z", ""))
@@ -57,13 +75,23 @@ def _one_by_one(values: pa.Array, target: pa.DataType) -> tuple[pa.Array, pa.Arr
     return pa.array(kept, target), pa.array(bad, pa.bool_())
 
 
-def strip_nul(values: pa.Array) -> tuple[pa.Array, int]:
+def strip_nul(values: pa.Array, kind: Type) -> tuple[pa.Array, int]:
     """Text without NUL bytes, which PostgreSQL cannot store, and how many values had any."""
     values = _flat(values)
     if not pa.types.is_string(values.type):
         return values, 0
+    if kind is Type.JSON:
+        return _strip_escaped(values)
     found = pc.sum(pc.match_substring(values, "\0")).as_py() or 0
     return (pc.replace_substring(values, "\0", "") if found else values), int(found)
+
+
+def _strip_escaped(values: pa.Array) -> tuple[pa.Array, int]:
+    if not pc.any(pc.match_substring(values, "\\u0000")).as_py():
+        return values, 0
+    before = values.to_pylist()
+    after = [None if text is None else json_text.strip_nul(text) for text in before]
+    return pa.array(after, values.type), sum(a != b for a, b in zip(before, after, strict=True))
 
 
 def _flat(values: pa.Array) -> pa.Array:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import pyarrow as pa
@@ -19,8 +19,12 @@ from crm_pipelines.model.stream import Field, Type
 Problems = dict[int, dict[str, str]]
 """Row number to field to reason."""
 
+PROBLEMS = "_problems"
+"""Column of what would not cast: a JSON object of field to reason, null for a sound record."""
+
 _PRIMARY = re.compile(r"^(\w+)\[primary\]\.(\w+)$")
-_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
+_LARGEST = 2**63 - 1
+_INTEGER = Annotated[int, msgspec.Meta(ge=-_LARGEST - 1, le=_LARGEST)]
 _NULLS = (b"null", b"")
 
 
@@ -69,7 +73,7 @@ def _decoder(fields: tuple[Field, ...]) -> msgspec.json.Decoder[Any]:
 def _expected(field: Field) -> Any:
     if _PRIMARY.match(field.source) or field.type in (Type.JSON, Type.DECIMAL):
         return msgspec.Raw
-    return {Type.INTEGER: int | None, Type.BOOLEAN: bool | None}.get(field.type, str | None)
+    return {Type.INTEGER: _INTEGER | None, Type.BOOLEAN: bool | None}.get(field.type, str | None)
 
 
 def _blank(kind: Any) -> Any:
@@ -89,12 +93,11 @@ def _reader(field: Field) -> Callable[[Any], Any]:
 
 
 def _text_of(value: Any) -> str | None:
-    """JSON text as it came, but for escaped NULs, which PostgreSQL cannot store."""
+    """JSON text as it came."""
     raw = bytes(value) if isinstance(value, msgspec.Raw) else value
     if raw is None or raw in _NULLS:
         return None
-    text = raw.decode() if isinstance(raw, bytes) else str(raw)
-    return _NUL.sub(r"\1", text) if "\\u0000" in text else text
+    return raw.decode() if isinstance(raw, bytes) else str(raw)
 
 
 def _primary(value: Any, member: str) -> str | None:
@@ -143,7 +146,7 @@ def _coerce(raw: bytes, field: Field, reasons: dict[str, str]) -> Any:
     text = raw.decode(errors="replace").strip()
     bare = text.strip('"')
     if field.type is Type.INTEGER and re.fullmatch(r"[+-]?\d{1,18}(\.0+)?", bare):
-        return int(float(bare)) if "." in bare else int(bare)
+        return int(bare.partition(".")[0])
     if field.type is Type.BOOLEAN and bare in ("0", "1", "true", "false"):
         return bare in ("1", "true")
     if field.type not in (Type.INTEGER, Type.BOOLEAN) and not text.startswith('"'):

@@ -12,12 +12,10 @@ from crm_pipelines.model.manifest import Manifest
 from crm_pipelines.model.source import RAW
 from crm_pipelines.model.stream import Field, Type
 from crm_pipelines.phases.columns import cast, strip_nul
-from crm_pipelines.phases.records import Problems, to_columns
+from crm_pipelines.phases.records import PROBLEMS, Problems, to_columns
 from crm_pipelines.store.staging import Staging
 
 PHASE = "transform"
-PROBLEMS = "_problems"
-"""Column of what would not cast: a JSON object of field to reason, null for a sound record."""
 
 
 def transform(manifest: Manifest, staging: Staging) -> Manifest:
@@ -39,7 +37,7 @@ def to_table(records: pa.Table, fields: tuple[Field, ...]) -> tuple[pa.Table, in
     typed: dict[str, pa.Array] = {}
     stripped = 0
     for field in fields:
-        values, nuls = strip_nul(columns[field.name])
+        values, nuls = strip_nul(columns[field.name], field.type)
         stripped += nuls
         typed[field.name] = _typed(values, field, problems)
     typed[PROBLEMS] = _as_column(problems, records.num_rows)

@@ -18,7 +18,7 @@ from crm_pipelines.model.manifest import Chunk, Manifest
 from crm_pipelines.model.rules import CHECKS
 from crm_pipelines.model.source import RAW
 from crm_pipelines.model.stream import KEY, Field, Stream, Type
-from crm_pipelines.phases.transform import PROBLEMS
+from crm_pipelines.phases.records import PROBLEMS
 from crm_pipelines.store.staging import Staging
 
 PHASE = "validate"

@@ -8,8 +8,10 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from psycopg.types.json import Jsonb
 
+from crm_pipelines.model import json_text
 from crm_pipelines.model.manifest import Outcome
 from crm_pipelines.model.window import Slice
 from crm_pipelines.store.database import Connection, Database
@@ -88,9 +90,9 @@ def _fingerprint(raw: str) -> str:
 
 
 def _storable(text: str) -> Jsonb:
-    """JSON if it is JSON, else the text itself; without NULs, which PostgreSQL cannot store."""
+    """JSON digit by digit if it is JSON, else the text itself; without NULs."""
     try:
-        value = json.loads(text)
-    except ValueError:
-        value = text
-    return Jsonb(value, dumps=lambda v: json.dumps(v).replace("\\u0000", ""))
+        msgspec.json.decode(text, type=msgspec.Raw)
+    except msgspec.MsgspecError:
+        text = json.dumps(text)
+    return Jsonb(json_text.strip_nul(text), dumps=str)

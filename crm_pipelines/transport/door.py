@@ -126,7 +126,7 @@ class Door:
             response = self._client.send(request, stream=True)
             try:
                 self._budget.learn(self._observe(response))
-                if response.status_code >= 400:
+                if response.status_code >= 300:
                     response.read()
                 self._classify(response)
                 yield response

@@ -13,7 +13,8 @@ from crm_pipelines.connectors.pipedrive.costs import price
 from crm_pipelines.connectors.pipedrive.settings import PipedriveSettings
 from crm_pipelines.connectors.pipedrive.streams import PipedriveStream
 from crm_pipelines.model.call import Budget, Call
-from crm_pipelines.model.errors import BadCredentials, Truncated
+from crm_pipelines.model.errors import BadCredentials, RetriableError, Truncated
+from crm_pipelines.model.json_text import mend_surrogates
 from crm_pipelines.model.source import RAW, Page, Place
 from crm_pipelines.model.stream import Field, Stream
 from crm_pipelines.model.window import Slice
@@ -95,14 +96,23 @@ class PipedriveSource:
         found: list[_List] = []
 
         def read(response: httpx.Response) -> None:
-            try:
-                found.append(self._decoder.decode(response.read()))
-            except msgspec.MsgspecError as error:
-                raise Truncated(f"Pipedrive's answer is not whole ({error})") from error
+            found.append(self._decode(response.read()))
 
         cost = price("GET", stream.path)
         self._door.fetch(Call("GET", stream.path, dict(params), cost=cost), read)
         return found[-1]
+
+    def _decode(self, body: bytes) -> _List:
+        try:
+            page = self._decoder.decode(body)
+        except msgspec.MsgspecError as error:
+            mended = mend_surrogates(body)
+            if mended == body:
+                raise Truncated(f"Pipedrive's answer is not whole ({error})") from error
+            return self._decode(mended)
+        if not page.success:
+            raise RetriableError("Pipedrive says 200, and that it failed")
+        return page
 
 
 def open_source(settings: PipedriveSettings, budget: Budget) -> PipedriveSource:
