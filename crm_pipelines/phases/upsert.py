@@ -6,12 +6,10 @@ from collections import Counter
 from datetime import datetime
 from typing import Any
 
-import psycopg
-
 from crm_pipelines.model.manifest import Manifest, Outcome
 from crm_pipelines.model.stream import Stream
 from crm_pipelines.store import history, mirror_table
-from crm_pipelines.store.database import Connection, Database
+from crm_pipelines.store.database import Connection, Database, Rollback
 from crm_pipelines.store.mirror_table import Target
 from crm_pipelines.store.queries import query
 from crm_pipelines.store.staging import Staging
@@ -51,7 +49,7 @@ def upsert(
         connection.execute(query("mirror.lock"), {"name": name})
         outcome, again = _merge_chunks(connection, target, manifest, staging)
         if dry:
-            raise psycopg.Rollback
+            raise Rollback
         _commit_with(
             connection, target, manifest, outcome, staging, {**metrics, "written_again": again}
         )

@@ -14,6 +14,9 @@ from crm_pipelines.model.errors import SystemTrouble
 from crm_pipelines.store.queries import query
 
 Connection = psycopg.Connection[DictRow]
+Rollback = psycopg.Rollback
+"""Raised inside a transaction block to leave nothing of it behind, without an error."""
+
 _GROUND = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout)
 
 

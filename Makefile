@@ -1,0 +1,36 @@
+# Works with GNU make 3.81 and newer. Everything is installed into .venv; `make help` lists the rest.
+
+# Without bytecode every start of a Dagster run takes twice as long.
+unexport PYTHONDONTWRITEBYTECODE
+
+BIN := .venv/bin
+PYTHON ?=
+ARGS ?=
+
+# Says which part failed; pytest comes last, so that its summary is the last thing seen.
+check = echo "== $(1)"; $(2) || { echo "make test: $(1) failed" >&2; exit 1; }
+
+.DEFAULT_GOAL := help
+.PHONY: help sync dev test
+
+help: ## Show this help.
+	@echo 'make sync   mirror every CRM stream into PostgreSQL once (ARGS="--full" for options)'
+	@echo 'make dev    Dagster UI, gateway and database until Ctrl-C'
+	@echo 'make test   every check and test'
+	@echo 'Other commands: .venv/bin/crm-pipelines --help'
+
+sync: ## Mirror every stream once.
+	@PYTHON="$(PYTHON)" sh tools/prepare.sh run
+	@$(BIN)/crm-pipelines sync $(ARGS)
+
+dev: ## The long-running system, until Ctrl-C.
+	@PYTHON="$(PYTHON)" sh tools/prepare.sh run
+	@$(BIN)/crm-pipelines dev $(ARGS)
+
+test: ## Every check and test.
+	@PYTHON="$(PYTHON)" sh tools/prepare.sh dev
+	@$(call check,ruff check,$(BIN)/ruff check --quiet .)
+	@$(call check,ruff format --check,$(BIN)/ruff format --check --quiet .)
+	@$(call check,mypy,$(BIN)/mypy --no-error-summary)
+	@$(call check,lint-imports,$(BIN)/lint-imports --no-cache)
+	@$(call check,pytest,$(BIN)/python -m pytest $(ARGS))
