@@ -64,7 +64,6 @@ class PhaseOps:
             ins={"source": dg.In(dg.Nothing)},
             out=dg.Out(io_manager_key="manifests", description="Which chunks were fetched."),
             required_resource_keys=NEEDS | {"options", self._account.crm},
-            pool=f"{self._account.crm}_api",
             tags=_priority("fetch"),
         )(compute)
 
