@@ -27,6 +27,9 @@ EXTRAS = {"run": "", "dev": "[dev]"}
 INCLUDES = {"run": ("run",), "dev": ("run", "dev")}
 """What is there, too, once something is installed."""
 
+LAST_LINES = 20
+"""How much of the output of a command that failed is shown."""
+
 
 class Failed(Exception):
     """The environment cannot be had; the message says what to do."""
@@ -133,9 +136,10 @@ def run(command: list[str], lock: int, title: str) -> None:
         check=False,
     )
     if done.returncode:
+        said = "\n".join(done.stdout.strip().splitlines()[-LAST_LINES:])
         raise Failed(
-            f"{done.stdout.strip()}\n\n{title} failed (above: what it said). With a network and "
-            "room on the disk, the same command goes on from a clean start."
+            f"{said}\n\n{title} failed (above: the end of what it said). With a network and room "
+            "on the disk, the same command begins anew."
         )
 
 

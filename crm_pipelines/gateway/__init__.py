@@ -1,1 +1,1 @@
-"""HTTP: health, metrics, and later REST, webhooks and import pages. No rule of the product lives here."""
+"""HTTP: health and metrics, and whatever else answers requests. No rule of the product is here."""
