@@ -41,7 +41,13 @@ class Target:
     @property
     def parameters(self) -> dict[str, Any]:
         """What the statements are run with."""
-        return {"workspace": self.workspace, "run": self.run, "started_at": self.started_at}
+        return {
+            "workspace": self.workspace,
+            "crm": self.crm,
+            "stream": self.stream.name,
+            "run": self.run,
+            "started_at": self.started_at,
+        }
 
 
 def ensure(connection: Connection, target: Target) -> list[str]:
@@ -136,23 +142,17 @@ def _merge_parts(target: Target) -> dict[str, sql.Composable]:
     stamp, names = target.stream.stamp, target.columns
     others = [name for name in names if name != KEY]
     ours, theirs = _names(others, "l"), _names(others, "t")
-    gone: sql.Composable = sql.SQL("false")
-    if target.stream.deleted_field in names:
-        gone = sql.SQL("coalesce({}, false)").format(
-            sql.Identifier("l", str(target.stream.deleted_field))
-        )
-    newer: sql.Composable
-    alive = sql.SQL("(t._deleted_at IS NULL OR t._deleted_at < %(started_at)s")
+    gone = _marked(target, "l")
+    later = sql.SQL(query("mirror.written_later"))
+    order: sql.Composable = sql.SQL("id")
+    newer: sql.Composable = sql.SQL("NOT {}").format(later)
     if stamp in names:
-        new, old = sql.Identifier("l", str(stamp)), sql.Identifier("t", str(stamp))
-        order: sql.Composable = sql.SQL("{} DESC NULLS LAST").format(sql.Identifier(str(stamp)))
-        newer = sql.SQL("({} >= {} OR {} IS NULL) AND {} OR {} > {})").format(
-            new, old, old, alive, new, old
-        )
-    else:
-        order = sql.SQL("id")
-        newer = sql.SQL("(t._synced_at < %(started_at)s OR t._run_id = %(run)s) AND {})").format(
-            alive
+        order = sql.SQL("{} DESC NULLS LAST").format(sql.Identifier(str(stamp)))
+        newer = sql.SQL(query("mirror.newer")).format(
+            new=sql.Identifier("l", str(stamp)),
+            old=sql.Identifier("t", str(stamp)),
+            marked=_marked(target, "t"),
+            later=later,
         )
     differs: sql.Composable = sql.SQL(
         "({}) IS DISTINCT FROM ({}) OR (t._deleted_at IS NOT NULL) <> ({})"
@@ -170,6 +170,14 @@ def _merge_parts(target: Target) -> dict[str, sql.Composable]:
             for name in others
         ),
     }
+
+
+def _marked(target: Target, of: str) -> sql.Composable:
+    """Whether a copy of a record says itself that it is deleted."""
+    field = target.stream.deleted_field
+    if field not in target.columns:
+        return sql.SQL("false")
+    return sql.SQL("coalesce({}, false)").format(sql.Identifier(of, str(field)))
 
 
 def prepare_seen(connection: Connection, target: Target) -> None:

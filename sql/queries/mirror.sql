@@ -39,6 +39,21 @@ INSERT INTO seen SELECT id FROM staged ON CONFLICT DO NOTHING;
 -- A rejected record is still there: the CRM showed it.
 INSERT INTO seen SELECT id FROM unnest(%(keys)s::text[]::{key_type}[]) AS id ON CONFLICT DO NOTHING;
 
+-- name: written_later
+-- Whether a row was last written by a run whose fetch began after ours.
+EXISTS (SELECT FROM sync.runs AS r
+         WHERE r.run_id = t._run_id AND r.workspace_id = %(workspace)s AND r.crm = %(crm)s
+           AND r.stream = %(stream)s AND r.status IN ('success', 'partial')
+           AND r.started_at > %(started_at)s);
+
+-- name: newer
+-- Whether a copy is at least as new as the row. Of two copies with the same stamp (they may count
+-- in seconds) the one of the later fetch counts, as it does against a tombstone that was set
+-- because a full sync saw nothing: no stamp tells when the record went.
+({new} > {old} OR ({old} IS NULL AND {new} IS NOT NULL)
+ OR ({new} IS NOT DISTINCT FROM {old} AND NOT {later}))
+AND (t._deleted_at IS NULL OR {marked} OR NOT {later});
+
 -- name: merge
 -- The guarded upsert: one statement that writes only what changed, never goes back in time, and
 -- counts. An unchanged row is only read. Of two copies in one chunk the newer one counts.
@@ -49,7 +64,7 @@ WITH latest AS MATERIALIZED (
 ), known AS MATERIALIZED (
     SELECT l.*, t.id IS NOT NULL AS _known, t._deleted_at AS _buried_at, {gone} AS _gone,
            t._run_id IS NOT DISTINCT FROM %(run)s AS _again,
-           t.id IS NOT NULL AND ({newer}) AND ({differs}) AS _changed
+           t.id IS NOT NULL AND ({differs}) AND ({newer}) AS _changed
       FROM latest AS l
       LEFT JOIN {table} AS t ON t.workspace_id = %(workspace)s AND t.id = l.id
 ), updated AS (
@@ -78,7 +93,7 @@ WITH latest AS MATERIALIZED (
     SELECT DISTINCT ON (id) * FROM staged ORDER BY id, {order}, _position DESC
 ), known AS (
     SELECT t.id IS NOT NULL AS _known, t._deleted_at AS _buried_at, {gone} AS _gone,
-           t.id IS NOT NULL AND ({newer}) AND ({differs}) AS _changed
+           t.id IS NOT NULL AND ({differs}) AND ({newer}) AS _changed
       FROM latest AS l
       LEFT JOIN {table} AS t ON t.workspace_id = %(workspace)s AND t.id = l.id
 )
