@@ -58,8 +58,12 @@ def fetch(
             usable=lambda found: all(staging.has(chunk) for chunk in found.chunks),
             describe=lambda: source.open().describe(stream),
         )
-        if not checkpoint.complete:
-            _read_on(stream, part, source, purse, staging, checkpoints, checkpoint, progress)
+        try:
+            if not checkpoint.complete:
+                _read_on(stream, part, source, purse, staging, checkpoints, checkpoint, progress)
+        except BaseException:
+            checkpoints.release(checkpoint.key)
+            raise
     return Manifest(
         key=checkpoint.key,
         workspace=workspace,

@@ -53,6 +53,8 @@ def upsert(
         _commit_with(
             connection, target, manifest, outcome, staging, {**metrics, "written_again": again}
         )
+    if manifest.options.dry_run:
+        database.run("checkpoints.finish", {"key": manifest.key})
     return outcome, added
 
 

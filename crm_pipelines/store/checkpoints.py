@@ -67,7 +67,8 @@ class Checkpoints:
         rows = self._database.run("checkpoints.load", {"key": key})
         rows += self._database.run("checkpoints.unfinished", {**about, "slice": slice_})
         for row in rows:
-            if not self.claim(row["key"]):
+            ours = row["key"] in self._claims and row["key"] != key
+            if ours or not self.claim(row["key"]):
                 continue
             found = _restore(row)
             if row["slice"] == slice_.obj and usable(found):
@@ -75,7 +76,11 @@ class Checkpoints:
             self.release(row["key"])
         if not self.claim(key):
             raise RuntimeError(f"the run {key} is already being executed by another process")
-        fields = describe()
+        try:
+            fields = describe()
+        except BaseException:
+            self.release(key)
+            raise
         self._database.run(
             "checkpoints.begin",
             {

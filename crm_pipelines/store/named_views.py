@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import psycopg
 from psycopg import sql
 
 from crm_pipelines.store.database import Database
 from crm_pipelines.store.queries import query
 
 
-def refresh(database: Database, crm: str, entity: str, fields: str) -> None:
-    """Make ``{entity}_named`` anew if both tables are there and its text would be another."""
+def refresh(database: Database, crm: str, entity: str, fields: str) -> str | None:
+    """Make ``{entity}_named`` anew if both tables are there and its text would be another.
+
+    Returns what stood in the way: people build views of their own on it.
+    """
     view = sql.Identifier(crm, f"{entity}_named")
     quoted = {name: f'"{crm}"."{name}"' for name in (entity, fields)}
     with database.transaction() as connection:
@@ -17,7 +21,7 @@ def refresh(database: Database, crm: str, entity: str, fields: str) -> None:
         for table in quoted.values():
             there = connection.execute("SELECT to_regclass(%s) AS found", (table,)).fetchone()
             if there is None or there["found"] is None:
-                return
+                return None
         statement = sql.SQL(query("named_views.definition")).format(
             fields=sql.Identifier(crm, fields)
         )
@@ -29,7 +33,12 @@ def refresh(database: Database, crm: str, entity: str, fields: str) -> None:
             "SELECT obj_description(to_regclass(%s)) AS made_from", (f'"{crm}"."{entity}_named"',)
         ).fetchone()
         if comment is not None and comment["made_from"] == body:
-            return
-        connection.execute(sql.SQL("DROP VIEW IF EXISTS {}").format(view))
+            return None
+        try:
+            with connection.transaction():
+                connection.execute(sql.SQL("DROP VIEW IF EXISTS {}").format(view))
+        except psycopg.errors.DependentObjectsStillExist:
+            return f"{crm}.{entity}_named is out of date: drop the views that are built on it"
         connection.execute(sql.SQL("CREATE VIEW {} AS {}").format(view, sql.SQL(body)))
         connection.execute(sql.SQL("COMMENT ON VIEW {} IS {}").format(view, sql.Literal(body)))
+        return None

@@ -4,13 +4,15 @@
 -- belong to different workspaces (a row only has keys of its own); otherwise the later ones carry
 -- the first digits of their code, as does a field whose name a column of the table has.
 WITH fields AS (
-    SELECT f.id, f.field_type, left(f.field_name, 50) AS human,
-           row_number() OVER (PARTITION BY f.workspace_id, left(f.field_name, 50)
-                              ORDER BY f.id) AS nth,
+    SELECT f.id, f.field_type, h.human,
+           row_number() OVER (PARTITION BY f.workspace_id, h.human ORDER BY f.id) AS nth,
            EXISTS (SELECT FROM pg_attribute AS a
                     WHERE a.attrelid = to_regclass(%(entity)s::text) AND a.attnum > 0
-                      AND a.attname = left(f.field_name, 50)) AS taken
+                      AND a.attname = h.human) AS taken
       FROM {fields} AS f
+           -- At most 50 bytes of whole characters: 13 more are for the code.
+     CROSS JOIN LATERAL (
+           SELECT substr((repeat(' ', 13) || f.field_name)::name::text, 14) AS human) AS h
      WHERE f.is_custom_field AND f._deleted_at IS NULL
 ), expressions AS (
     SELECT id,

@@ -50,15 +50,17 @@ class SalesforceSource:
     def pages(
         self, stream: Stream, part: Slice, place: Place | None, keep: Callable[[Place], None]
     ) -> Iterator[Page]:
-        """Result pages of one job. A job that has expired is ordered again."""
+        """Result pages of one job. A job or locator that has expired is ordered again."""
         assert isinstance(stream, SalesforceStream)
         try:
-            if place is None:
-                place = self._order(stream, part, keep)
-            rows = self._await_job(place["job"], place["version"])
+            yield from self._read(stream, part, place or self._order(stream, part, keep))
         except GoneError:
-            place = self._order(stream, part, keep)
-            rows = self._await_job(place["job"], place["version"])
+            if place is None:
+                raise
+            yield from self._read(stream, part, self._order(stream, part, keep))
+
+    def _read(self, stream: SalesforceStream, part: Slice, place: Place) -> Iterator[Page]:
+        rows = self._await_job(place["job"], place["version"])
         if rows == 0 and place.get("locator") is None:
             yield Page(_empty(self.describe(stream)), None)
         else:

@@ -119,15 +119,20 @@ class Mirror:
                 staging=self.staging,
                 metrics={**manifest.notes, "peak_memory_mb": peak_memory_mb()},
             )
-            self._refresh_views()
+            remarks = [] if manifest.options.dry_run else self._refresh_views()
         self.staging.drop(manifest.key)
         self.checkpoints.release(manifest.key)
-        return outcome, manifest.advance(notes={"added_columns": added, **_took("upsert", begun)})
+        notes = {"added_columns": added, "remarks": remarks, **_took("upsert", begun)}
+        return outcome, manifest.advance(notes=notes)
 
-    def _refresh_views(self) -> None:
-        for entity, fields in self.account.connector.named_views.items():
-            if self.stream.name in (entity, fields):
-                named_views.refresh(self.database, self.account.crm, entity, fields)
+    def _refresh_views(self) -> list[str]:
+        """Named views made anew where they must; what stood in the way."""
+        found = (
+            named_views.refresh(self.database, self.account.crm, entity, fields)
+            for entity, fields in self.account.connector.named_views.items()
+            if self.stream.name in (entity, fields)
+        )
+        return [remark for remark in found if remark]
 
     @contextmanager
     def _noted(
@@ -146,6 +151,8 @@ class Mirror:
             self._note(run, options, part, started_at, manifest, "paused", words)
             raise
         except Exception as error:
+            if manifest is not None:
+                self.checkpoints.release(manifest.key)
             words = str(error).strip() or type(error).__name__
             self._note(run, options, part, started_at, manifest, "failed", words)
             raise
