@@ -94,22 +94,23 @@ def read(
 ) -> Values:
     """An instance of a settings class for a workspace. Raises ``ConfigurationError``."""
     values = environment() if source is None else source
-    found = {}
+    found, names = {}, {}
     for name, info in kind.model_fields.items():
         variable = info.alias or name
         own = values.get(f"{variable}__{workspace.upper()}")
         value = own if own is not None else values.get(variable)
         if value is not None:
             found[variable] = value
+            names[variable] = variable if own is None else f"{variable}__{workspace.upper()}"
     try:
         return kind.model_validate(found)
     except ValidationError as error:
-        raise ConfigurationError(_explain(error)) from None
+        raise ConfigurationError(_explain(error, names)) from None
 
 
-def _explain(error: ValidationError) -> str:
+def _explain(error: ValidationError, names: Mapping[str, str]) -> str:
     lines = []
     for problem in error.errors(include_url=False, include_input=False):
         name = ".".join(str(part) for part in problem["loc"]) or "settings"
-        lines.append(f"{name}: {problem['msg'].removeprefix('Value error, ')}")
+        lines.append(f"{names.get(name, name)}: {problem['msg'].removeprefix('Value error, ')}")
     return "; ".join(lines) + " (see .env.example)"

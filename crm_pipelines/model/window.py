@@ -99,7 +99,7 @@ def _choose(
     if since is None and options.incremental_days:
         since = now - timedelta(days=options.incremental_days)
     if since is not None:
-        reaches_back = watermark is not None and since <= watermark
+        reaches_back = watermark is not None and since <= watermark - OVERLAP
         return Slice(since, end, moves_watermark=reaches_back)
     if options.force_overwrite or options.mode is Mode.FULL:
         return Slice(None, end, moves_watermark=True)

@@ -184,13 +184,13 @@ def test_a_dry_run_writes_nothing(synced: Synced, databases: Databases, tmp_path
             outcome = mirror(synced.name, mode=Mode.FULL, dry_run=True)
             assert (outcome.created, outcome.updated) == (synced.first.created, 0)
             tables = mirror.query(
-                "SELECT FROM information_schema.schemata WHERE schema_name = %(crm)s",
+                "SELECT schema_name FROM information_schema.schemata WHERE schema_name = %(crm)s",
                 crm=synced.crm,
             )
             assert tables == []
             assert mirror.history(synced.name) == []
             assert mirror.watermark(synced.name) is None
-            assert mirror.query("SELECT FROM sync.checkpoints") == []
+            assert mirror.query("SELECT key FROM sync.checkpoints") == []
             assert [path for path in tmp_path.rglob("*.arrow") if path.is_file()] == []
         finally:
             mirror.close()
