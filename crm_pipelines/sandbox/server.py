@@ -116,6 +116,8 @@ async def _serve(
         end()
         watcher.cancel()
         await asyncio.gather(*tasks)
+        # TLS connections need some turns of the loop to close their sockets
+        await asyncio.sleep(0.05)
         with contextlib.suppress(asyncio.CancelledError):
             await watcher
 
