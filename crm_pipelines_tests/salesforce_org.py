@@ -123,9 +123,9 @@ class Org:
         self.sandbox.admin("POST", "/clock", {"advance_seconds": seconds})
 
 
-def csv_rows(text: str) -> list[dict[str, str]]:
+def csv_rows(text: str, delimiter: str = ",") -> list[dict[str, str]]:
     """Rows of a CSV text by column."""
-    return list(csv.DictReader(io.StringIO(text, newline="")))
+    return list(csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter))
 
 
 def log_in(client: httpx.Client) -> None:
