@@ -29,7 +29,7 @@ def build_definitions(wiring: Wiring) -> dg.Definitions:
         for stream in account.streams
     }
     crms = sorted({account.crm for account in accounts})
-    jobs = {crm: sync_job(crm, _keys_of(crm, mirrors), windows) for crm in crms}
+    jobs = {crm: sync_job(crm, _keys_of(crm, mirrors)) for crm in crms}
     every = wiring.settings.sync_every_minutes
     return dg.Definitions(
         assets=[

@@ -9,14 +9,13 @@ Job = Any
 """An asset job before it is resolved; Dagster exports no public name for it."""
 
 
-def sync_job(crm: str, keys: Sequence[dg.AssetKey], windows: dg.PartitionsDefinition) -> Job:
+def sync_job(crm: str, keys: Sequence[dg.AssetKey]) -> Job:
     """Every stream of a CRM in one run."""
     return dg.define_asset_job(
         f"sync_{crm}",
         selection=dg.AssetSelection.assets(*keys),
         description=f"Sync every enabled stream of {crm}. Pick windows for the past; the "
         "schedule asks for what changed since the watermark.",
-        partitions_def=windows,
         tags={"crm": crm},
     )
 
