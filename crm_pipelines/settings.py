@@ -38,7 +38,7 @@ def _workspaces(names: str) -> str:
 
 
 def _interval(minutes: int) -> int:
-    if not (1 <= minutes <= 59 or (minutes % 60 == 0 and minutes <= 1440)):
+    if not (1 <= minutes <= 59 or (minutes % 60 == 0 and 60 <= minutes <= 1440)):
         raise ValueError("must be 1 to 59, or whole hours up to a day (60, 120, ... 1440)")
     return minutes
 

@@ -14,13 +14,19 @@ if TYPE_CHECKING:
 
 
 class _Bytes(io.RawIOBase):
-    """An iterator of bytes as a readable file."""
+    """An iterator of bytes as a readable file, which notices when it ends inside a row."""
 
     def __init__(self, parts: Iterator[bytes]) -> None:
         self._parts, self._rest = parts, b""
+        self._quotes, self._last = 0, b""
 
     def readable(self) -> bool:
         return True
+
+    @property
+    def open_ended(self) -> bool:
+        """Whether a value is still open; every value is quoted."""
+        return bool(self._quotes % 2) or self._last not in (b'"', b"\n", b"\r")
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         while not self._rest:
@@ -28,6 +34,8 @@ class _Bytes(io.RawIOBase):
             if part is None:
                 return 0
             self._rest = part
+            self._quotes += part.count(b'"')
+            self._last = part[-1:] or self._last
         size = min(len(buffer), len(self._rest))
         buffer[:size], self._rest = self._rest[:size], self._rest[size:]
         return size
@@ -41,7 +49,8 @@ def read_page(response: httpx.Response) -> pa.Table:
     import pyarrow as pa
     from pyarrow import csv
 
-    source = io.BufferedReader(_Bytes(response.iter_bytes(1 << 16)), 1 << 20)
+    body = _Bytes(response.iter_bytes(1 << 16))
+    source = io.BufferedReader(body, 1 << 20)
     header = source.readline()
     names = [name.strip().strip('"') for name in header.decode("utf-8-sig").split(",")]
     if not header.strip():
@@ -58,6 +67,8 @@ def read_page(response: httpx.Response) -> pa.Table:
         table = _read(source, names, reading, parsing, converting)
     except pa.ArrowInvalid as error:
         raise Truncated(f"a result page of Salesforce is not whole ({error})") from error
+    if body.open_ended:  # the reader takes an open last value for a whole one
+        raise Truncated("a result page of Salesforce ends in the middle of a value")
     promised = response.headers.get("sforce-numberofrecords")
     if promised is not None and promised.isdigit() and int(promised) != table.num_rows:
         raise Truncated(
