@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -45,6 +46,18 @@ class Home:
     wiring: Wiring
     database_is_embedded: bool
     sandbox_url: str | None
+
+    @property
+    def psql(self) -> str:
+        """A command line that opens the database, without showing its password."""
+        if not self.database_is_embedded:
+            return 'psql "$CRM_DATABASE_URL"'
+        url = urlsplit(self.wiring.database.url)
+        password = self.wiring.settings.home_path / "postgres" / "data" / "password"
+        return (
+            f"PGPASSWORD=$(cat {shlex.quote(str(password))}) psql -h {url.hostname} "
+            f"-p {url.port} -U {url.username} {url.path.lstrip('/')}"
+        )
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import time
 from urllib.parse import urlsplit
@@ -10,10 +9,11 @@ from urllib.parse import urlsplit
 import typer
 from rich.console import Console
 
-from crm_pipelines import home
-from crm_pipelines.cli.exits import Exit
-from crm_pipelines.cli.processes import Wanted, last_words, refuse_taken_ports, running
+from crm_pipelines import home, settings
+from crm_pipelines.cli.processes import Ending, Stopped, Wanted, refuse_taken_ports, running, watch
 from crm_pipelines.settings import Settings
+
+PAUSE_SECONDS = 0.2
 
 
 def register(app: typer.Typer) -> None:
@@ -22,41 +22,42 @@ def register(app: typer.Typer) -> None:
 
 
 def dev() -> None:
-    """Dagster UI, its daemon, the gateway, the database and the sandbox, until Ctrl-C."""
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    """Dagster UI, its daemon, the gateway, the database and the sandbox, until Ctrl-C.
+
+    Exit code 0 after Ctrl-C, 1 when one of them ended by itself, 2 when a port is taken.
+    """
+    ending = Ending()
     console = Console(soft_wrap=True, highlight=False)
+    programs = _programs(settings.read(Settings))
+    refuse_taken_ports(programs)
+    console.print("Starting …", style="dim")
     with home.ready() as ready:
-        own = ready.wiring.settings
-        programs = _programs(own)
-        refuse_taken_ports(programs)
         home.bring_up_to_date(ready.wiring.database)
-        logs = own.home_path / "logs"
-        console.print("Starting …", style="dim")
-        with running(programs, logs) as started:
-            _announce(console, ready)
-            try:
-                while all(process.poll() is None for process in started.values()):
-                    time.sleep(0.5)
-            except KeyboardInterrupt:
-                console.print("Stopping …", style="dim")
-                return
-            gone = next(name for name, process in started.items() if process.poll() is not None)
-            console.print(f"The {gone} ended by itself; the end of its log:", style="red")
-            console.print(last_words(gone, logs), markup=False)
-    raise typer.Exit(Exit.FAILED)
+        logs = ready.wiring.settings.home_path / "logs"
+        try:
+            with running(programs, logs, ending.check) as started:
+                _announce(console, ready)
+                try:
+                    while True:
+                        ending.check()
+                        watch(started)
+                        time.sleep(PAUSE_SECONDS)
+                finally:
+                    console.print("Stopping …", style="dim")
+        except Stopped:
+            console.print("Stopped.")
 
 
 def _programs(own: Settings) -> list[Wanted]:
     workspace = str(home.WORKSPACE_YAML)
     python = (sys.executable, "-m")
-    gateway = (*python, "uvicorn", "--factory", "crm_pipelines.gateway.app:create_app")
-    ui = ("-w", workspace, "-h", "127.0.0.1", "-p", str(own.ui_port))
+    ui = (*python, "dagster_webserver", "-w", workspace, "-h", "127.0.0.1", "-p", str(own.ui_port))
     return [
-        Wanted("ui", (*python, "dagster_webserver", *ui), port=own.ui_port, setting="CRM_UI_PORT"),
-        Wanted("daemon", (*python, "dagster._daemon", "run", "-w", workspace)),
+        Wanted("dagster-webserver", ui, port=own.ui_port, setting="CRM_UI_PORT"),
+        Wanted("dagster-daemon", (*python, "dagster._daemon", "run", "-w", workspace)),
         Wanted(
             "gateway",
-            (*gateway, "--host", own.gateway_host, "--port", str(own.gateway_port)),
+            (*python, "crm_pipelines.cli.app", "gateway"),
             own.gateway_host,
             own.gateway_port,
             "CRM_GATEWAY_PORT",
@@ -67,11 +68,12 @@ def _programs(own: Settings) -> list[Wanted]:
 def _announce(console: Console, ready: home.Home) -> None:
     own = ready.wiring.settings
     database = urlsplit(ready.wiring.database.url)
-    place = f"{database.hostname}:{database.port or 5432}{database.path}"
+    masked = database._replace(netloc=database.netloc.replace(f":{database.password}@", ":***@"))
     console.print(f"Dagster UI  http://127.0.0.1:{own.ui_port}")
-    console.print(f"Gateway     http://{own.gateway_host}:{own.gateway_port} (try /health, /docs)")
-    console.print(f"PostgreSQL  {place} ({'embedded' if ready.database_is_embedded else 'yours'})")
+    console.print(f"Gateway     http://{own.gateway_host}:{own.gateway_port}/docs")
+    console.print(f"PostgreSQL  {masked.geturl()}", markup=False)
+    console.print(f"            {ready.psql}", markup=False)
     if ready.sandbox_url:
         console.print(f"Sandbox     {ready.sandbox_url}/sandbox (simulated CRMs)")
-    console.print(f"Logs        {own.home_path / 'logs'}")
+    console.print(f"Logs        {own.home_path / 'logs'}", markup=False)
     console.print("Ctrl-C stops everything.", style="dim")
