@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 import pytest
+from pydantic import BaseModel
 
 from crm_pipelines import connectors
 from crm_pipelines.settings import Settings
@@ -166,7 +167,7 @@ def test_dev_runs_until_interrupted_and_leaves_nothing(
 
 def test_example_environment_is_complete() -> None:
     text = (CHECKOUT / ".env.example").read_text()
-    kinds = [Settings, *(c.settings for c in connectors.discover().values())]
+    kinds: list[type[BaseModel]] = [Settings, *(c.settings for c in connectors.discover().values())]
     names = {info.alias for kind in kinds for info in kind.model_fields.values()}
     shown = {line[2:].partition("=")[0] for line in text.splitlines() if "=" in line}
     assert names == {name for name in shown if name.isupper()}
