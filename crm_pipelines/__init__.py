@@ -1,1 +1,3 @@
 """CRMs and PostgreSQL kept in step; see README.md for the tour."""
+
+__version__ = "0.1.0"

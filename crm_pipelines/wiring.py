@@ -11,6 +11,8 @@ from crm_pipelines.budget.ledger import Ledgers
 from crm_pipelines.flows.mirror.flow import Mirror, Progress, silent
 from crm_pipelines.model.connector import Account, Connector
 from crm_pipelines.model.errors import ConfigurationError
+from crm_pipelines.reports import health
+from crm_pipelines.reports.health import Health
 from crm_pipelines.settings import Settings
 from crm_pipelines.store.checkpoints import Checkpoints
 from crm_pipelines.store.database import Database
@@ -81,6 +83,21 @@ class Wiring:
             checkpoints=self.checkpoints,
             progress=progress,
         )
+
+    @cached_property
+    def configured_accounts(self) -> tuple[Account, ...]:
+        """The accounts that are set up."""
+        return tuple(account for account in self.accounts if account.configured)
+
+    def health(self) -> Health:
+        """How this installation is doing."""
+        return health.look(self.database, self.configured_accounts)
+
+    def metrics(self) -> bytes:
+        """The same in Prometheus's text format. Raises ``SystemTrouble``."""
+        from crm_pipelines.reports.metrics import exposition
+
+        return exposition(self.database, self.configured_accounts)
 
     def close(self) -> None:
         """Give back what was opened."""

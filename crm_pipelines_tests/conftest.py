@@ -20,7 +20,7 @@ SIZES: dict[str, Any] = {
     "deals": 24,
     "activities": 20,
     "contacts": 30,
-    "accounts": 6,
+    "accounts": 8,
     "opportunities": 8,
 }
 

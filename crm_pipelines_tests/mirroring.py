@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, LiteralString
@@ -32,12 +32,16 @@ def variables(url: str, database_url: str, home: Path, **more: str) -> dict[str,
 
 
 class Mirroring:
-    """Runs of streams of one environment. Streams are named ``crm.stream``."""
+    """Runs of streams of one environment. Streams are named ``crm.stream``.
+
+    ``manifests`` are the last ones by stream, ``notes`` and ``run_id`` those of the last run.
+    """
 
     def __init__(self, values: Mapping[str, str]) -> None:
         self.values = dict(values)
         self.wiring = Wiring(self.values)
-        self.manifest: Manifest | None = None
+        self.manifests: dict[str, Manifest] = {}
+        self.notes: dict[str, Any] = {}
         self.run_id = ""
 
     def __call__(
@@ -48,7 +52,7 @@ class Mirroring:
         key: str | None = None,
         **options: Any,
     ) -> Outcome:
-        """One whole run; ``manifest`` and ``run_id`` then tell more of it."""
+        """One whole run."""
         return self.finish(name, self.fetch(name, window=window, key=key, **options))
 
     def flow(self, name: str, progress: Progress = silent, workspace: str = "default") -> Mirror:
@@ -62,12 +66,20 @@ class Mirroring:
         *,
         window: tuple[datetime, datetime] | None = None,
         key: str | None = None,
+        on_page: Callable[[int], object] | None = None,
         **options: Any,
     ) -> Manifest:
-        """The first phase only."""
+        """The first phase only; ``on_page`` is told the number of every page, from 1 on."""
         self.run_id = f"run-{next(_NUMBERS)}"
-        chosen = Options(**options)
-        return self.flow(name).fetch(chosen, window, key=key or self.run_id, run=self.run_id)
+        heard = itertools.count()
+
+        def progress(phase: str, words: str) -> None:
+            number = next(heard)
+            if on_page is not None and number:
+                on_page(number)
+
+        flow = self.flow(name, progress)
+        return flow.fetch(Options(**options), window, key=key or self.run_id, run=self.run_id)
 
     def prepare(self, name: str, manifest: Manifest, run: str = "") -> Manifest:
         """The second and the third phase."""
@@ -77,19 +89,20 @@ class Mirroring:
     def finish(self, name: str, manifest: Manifest, run: str = "") -> Outcome:
         """The phases after the first."""
         run = run or self.run_id
-        outcome, self.manifest = self.flow(name).upsert(self.prepare(name, manifest, run), run=run)
+        prepared = self.prepare(name, manifest, run)
+        outcome, self.manifests[name] = self.flow(name).upsert(prepared, run=run)
+        self.notes = self.manifests[name].notes
         return outcome
 
-    @property
-    def notes(self) -> dict[str, Any]:
-        """What the last run said of itself."""
-        return self.manifest.notes if self.manifest else {}
-
-    def rows(self, name: str, *, deleted: bool = False) -> dict[Any, Row]:
+    def rows(
+        self, name: str, *, deleted: bool = False, where: LiteralString = "true"
+    ) -> dict[Any, Row]:
         """A mirror table by id, tombstones on request."""
         crm, _, table = name.partition(".")
-        statement = sql.SQL("SELECT * FROM {}{} ORDER BY id").format(
-            sql.Identifier(crm, table), sql.SQL("" if deleted else " WHERE _deleted_at IS NULL")
+        statement = sql.SQL("SELECT * FROM {} WHERE ({}){} ORDER BY id").format(
+            sql.Identifier(crm, table),
+            sql.SQL(where),
+            sql.SQL("" if deleted else " AND _deleted_at IS NULL"),
         )
         with self.wiring.database.connection() as connection:
             return {row["id"]: row for row in connection.execute(statement).fetchall()}

@@ -2,61 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from datetime import datetime
-from typing import Any
-
 from fastapi import FastAPI, Response
-from pydantic import BaseModel
+from fastapi.responses import PlainTextResponse
 
-from crm_pipelines.model.errors import SystemTrouble
+from crm_pipelines import __version__
+from crm_pipelines.gateway import problems
+from crm_pipelines.reports.health import Health, State
 from crm_pipelines.wiring import Wiring
 
-
-class StreamHealth(BaseModel):
-    """The last sync of one stream."""
-
-    workspace: str
-    crm: str
-    stream: str
-    status: str
-    ended_at: datetime
-    error: str | None
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
-class Health(BaseModel):
-    """Whether the parts answer; ``ok`` is false when the database does not."""
+def create_app(wiring: Wiring) -> FastAPI:
+    """The application over this environment; whoever built the wiring closes it."""
+    app = FastAPI(
+        title="crm_pipelines gateway",
+        summary="How the mirrors are doing.",
+        version=__version__,
+    )
+    problems.install(app)
 
-    ok: bool
-    database: str
-    streams: list[StreamHealth] = []
-
-
-def create_app(wiring: Wiring | None = None) -> FastAPI:
-    """The application over this environment."""
-    own = wiring or Wiring()
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        yield
-        own.close()
-
-    app = FastAPI(title="crm_pipelines gateway", version="0.1.0", lifespan=lifespan)
-
-    @app.get("/health", responses={503: {"model": Health, "description": "Not well."}})
+    @app.get("/health", responses={503: {"model": Health, "description": "Nothing can work."}})
     def health(response: Response) -> Health:
-        """Whether the database answers, and how the last sync of each stream ended."""
-        try:
-            rows: list[dict[str, Any]] = own.database.run("runs.latest")
-        except SystemTrouble as trouble:
+        """Database, schema, the last run of each stream and what is left of each budget.
+
+        503 when the database is gone or its schema is old; a stream that failed makes the
+        status `degraded` and the answer 200.
+        """
+        found = wiring.health()
+        if found.status is State.DOWN:
             response.status_code = 503
-            return Health(ok=False, database=str(trouble))
-        streams = [StreamHealth(workspace=row["workspace_id"], **_shown(row)) for row in rows]
-        return Health(ok=True, database="answers", streams=streams)
+        return found
+
+    @app.get(
+        "/metrics",
+        response_class=PlainTextResponse,
+        responses={
+            200: {"content": {"text/plain": {"schema": {"type": "string"}}}},
+            **problems.described(503),
+        },
+    )
+    def metrics() -> Response:
+        """The same for Prometheus, with figures of the last good run of each stream."""
+        return Response(wiring.metrics(), media_type=METRICS_TYPE)
 
     return app
-
-
-def _shown(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: row[name] for name in ("crm", "stream", "status", "ended_at", "error")}

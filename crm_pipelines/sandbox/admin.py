@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -14,7 +15,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from crm_pipelines.sandbox.faults import Fault
-from crm_pipelines.sandbox.system import System
+from crm_pipelines.sandbox.system import Record, System
 from crm_pipelines.sandbox.world import World
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -52,10 +53,16 @@ def guarded(handler: Handler) -> Handler:
             return await handler(request)
         except KeyError as error:
             return JSONResponse({"error": f"no such thing: {error.args[0]}"}, 404)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, AttributeError, OverflowError) as error:
             return JSONResponse({"error": str(error)}, 400)
 
     return answer
+
+
+def _lines(records: Iterator[Record]) -> Iterator[str]:
+    """Many records to a piece: each piece costs a change of threads."""
+    while some := list(islice(records, 500)):
+        yield "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in some)
 
 
 class Admin:
@@ -141,8 +148,7 @@ class Admin:
         """Every record, one JSON object a line; ``?deleted=true`` shows deleted ones as well."""
         deleted = request.query_params.get("deleted", "false") == "true"
         records = self._system(request).truth(request.path_params["name"], deleted=deleted)
-        lines = (json.dumps(record, ensure_ascii=False) + "\n" for record in records)
-        return StreamingResponse(lines, media_type="application/x-ndjson")
+        return StreamingResponse(_lines(records), media_type="application/x-ndjson")
 
     async def create_record(self, request: Request) -> Response:
         """A new record from its fields."""

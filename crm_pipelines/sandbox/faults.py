@@ -50,7 +50,10 @@ class Fault:
     def __post_init__(self) -> None:
         if self.kind not in REFUSALS + SPOILS:
             raise ValueError(f"unknown fault kind {self.kind!r}: one of {REFUSALS + SPOILS}")
-        self.pattern = re.compile(self.path)
+        try:
+            self.pattern = re.compile(self.path)
+        except (re.error, TypeError) as error:
+            raise ValueError(f"path must be a regular expression: {error}") from error
 
     def matches(self, system: str, method: str, target: str) -> bool:
         """``target`` is the path with its query string."""

@@ -16,10 +16,10 @@ from crm_pipelines.model.manifest import Outcome
 from crm_pipelines.model.stream import Field, Stream
 from crm_pipelines.model.window import Mode
 from crm_pipelines_tests.conftest import start_sandbox
-from crm_pipelines_tests.contract.truths import OPTIONAL, TRUTHS, Record, expected
 from crm_pipelines_tests.mirroring import Mirroring, Row, variables
 from crm_pipelines_tests.sandbox_process import Sandbox
 from crm_pipelines_tests.servers import Databases
+from crm_pipelines_tests.truths import OPTIONAL, TRUTHS, Record, expected
 
 BOOKKEEPING = {
     "workspace_id": "text",
@@ -82,8 +82,7 @@ def synced(
         try:
             name = f"{crm}.{stream.name}"
             first = mirror(name, mode=Mode.FULL)
-            assert mirror.manifest is not None
-            fields = mirror.manifest.fields
+            fields = mirror.manifests[name].fields
             yield Synced(sandbox, mirror, crm, stream, first, mirror.run_id, fields)
         finally:
             mirror.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from crm_pipelines.sandbox.pipedrive.records import Question, Records, decode
+from crm_pipelines.sandbox.pipedrive.records import Question, Records
 from crm_pipelines.sandbox.pipedrive.schema import Record
 
 Rule = Callable[[Record | None, Record, Record, str, Records], None]
@@ -81,11 +81,12 @@ def _activity(before: Record | None, after: Record, given: Record, now: str, _: 
 def _ordered(before: Record | None, after: Record, given: Record, now: str, all_: Records) -> None:
     if before is None and "order_nr" not in given:
         name = "stages" if "pipeline_id" in after else "pipelines"
-        question = Question(name, sort="order_nr", descending=True, limit=1)
-        if name == "stages":
-            question.require("pipeline_id = ?", after["pipeline_id"])
-        last = all_.select(question)
-        after["order_nr"] = decode(last[0].body)["order_nr"] + 1 if last else 1
+        taken = (
+            one["order_nr"]
+            for one in all_.each(name)
+            if one.get("pipeline_id") == after.get("pipeline_id")
+        )
+        after["order_nr"] = max(taken, default=0) + 1
 
 
 RULES: dict[str, Rule] = {

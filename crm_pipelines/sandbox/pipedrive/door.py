@@ -117,5 +117,5 @@ def _body(request: Request, raw: bytes) -> object:
         raise refusals.wrong_media()
     try:
         return msgspec.json.decode(raw or b"{}")
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise refusals.bad_request("Request body is not valid JSON") from None

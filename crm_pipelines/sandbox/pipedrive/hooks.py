@@ -14,6 +14,7 @@ from crm_pipelines.sandbox.pipedrive.operation import Call, Operation
 from crm_pipelines.sandbox.pipedrive.records import encode
 from crm_pipelines.sandbox.pipedrive.refusals import Refusal
 from crm_pipelines.sandbox.pipedrive.schema import Record
+from crm_pipelines.sandbox.pipedrive.values import Check, nullable, reference, text
 
 ACTIONS = {
     "2.0": ("create", "change", "delete", "*"),
@@ -35,6 +36,13 @@ OBJECTS = (
 OLD_OBJECTS = (*OBJECTS, "activityType")
 NEEDED = ("subscription_url", "event_action", "event_object", "name")
 KEYS = (*NEEDED, "user_id", "http_auth_user", "http_auth_password", "version")
+
+CHECKS: dict[str, Check] = {
+    "name": nullable(text(255)),
+    "user_id": nullable(reference("users")),
+    "http_auth_user": nullable(text(255)),
+    "http_auth_password": nullable(text(255)),
+}
 
 
 def operations() -> Iterator[Operation]:
@@ -73,7 +81,7 @@ def _errors(call: Call, given: Record) -> dict[str, list[str]]:
     errors: dict[str, list[str]] = {key: ["is not allowed"] for key in set(given) - set(KEYS)}
     errors |= {key: ["is required"] for key in NEEDED if not given.get(key)}
     version = given.get("version", "2.0")
-    if version not in ACTIONS:
+    if not isinstance(version, str) or version not in ACTIONS:
         errors["version"] = [f"must be one of {', '.join(ACTIONS)}"]
         return errors
     objects = OBJECTS if version == "2.0" else OLD_OBJECTS
@@ -82,8 +90,11 @@ def _errors(call: Call, given: Record) -> dict[str, list[str]]:
             errors[key] = [f"must be one of {', '.join(allowed)}"]
     if "subscription_url" not in errors and not is_reachable(given["subscription_url"]):
         errors["subscription_url"] = ["invalid or non-reachable URL"]
-    if given.get("user_id") and call.company.records.get("users", given["user_id"]) is None:
-        errors["user_id"] = ["no such user"]
+    for key, check in CHECKS.items():
+        try:
+            check(given.get(key), call.company)
+        except ValueError as error:
+            errors.setdefault(key, [str(error)])
     return errors
 
 

@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from crm_pipelines.sandbox.admin import guarded
 from crm_pipelines.sandbox.pipedrive.access import DEFAULTS
 from crm_pipelines.sandbox.pipedrive.company import Company
 
@@ -16,12 +17,8 @@ def routes(company: Company) -> list[Route]:
     async def credentials(request: Request) -> Response:
         """Show them, or replace some: ``{"api_token": …, "client_id": …, "client_secret": …}``."""
         if request.method == "PATCH":
-            wish = await request.json()
-            try:
-                for name, value in wish.items():
-                    company.access.set(name, str(value))
-            except ValueError as error:
-                return JSONResponse({"error": str(error)}, 400)
+            for name, value in (await request.json()).items():
+                company.access.set(name, str(value))
         return JSONResponse({name: company.access.get(name) for name in DEFAULTS})
 
     async def deliveries(_: Request) -> Response:
@@ -29,6 +26,6 @@ def routes(company: Company) -> list[Route]:
         return JSONResponse(company.deliveries.log())
 
     return [
-        Route("/sandbox/pipedrive/credentials", credentials, methods=["GET", "PATCH"]),
+        Route("/sandbox/pipedrive/credentials", guarded(credentials), methods=["GET", "PATCH"]),
         Route("/sandbox/pipedrive/deliveries", deliveries, methods=["GET"]),
     ]

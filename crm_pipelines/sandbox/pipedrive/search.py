@@ -163,8 +163,10 @@ def _select(
         after = marker.read(query["cursor"], bound_to)
     narrowing, narrow_values = _narrow(call, entities)
     seen_at = call.company.clock.now().timestamp() - call.company.limits["search_lag_seconds"]
+    # Left alone, SQLite reads in the wished order instead of looking the value up.
+    hint = "INDEXED BY pipedrive_search_folded" if "folded = ?" in condition else ""
     sql = (
-        "SELECT DISTINCT entity, id FROM pipedrive_search"  # noqa: S608
+        f"SELECT DISTINCT entity, id FROM pipedrive_search {hint}"  # noqa: S608
         f" WHERE entity IN ({', '.join('?' * len(entities))}) AND {condition}"
         " AND seen_from <= ? AND (seen_until IS NULL OR seen_until > ?)"
         f"{narrowing}{' AND (entity, id) > (?, ?)' if after else ''}"

@@ -34,8 +34,8 @@ def text(longest: int = 65_535, *, empty: bool = True) -> Check:
 
 
 def whole(value: Any, _: Company) -> Any:
-    """An integer; no string, no boolean."""
-    if isinstance(value, bool) or not isinstance(value, int):
+    """An integer that JavaScript can hold; no string, no boolean."""
+    if isinstance(value, bool) or not isinstance(value, int) or abs(value) > 2**53:
         raise ValueError("must be an integer")
     return value
 

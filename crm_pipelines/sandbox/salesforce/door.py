@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import logging
+import sqlite3
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -19,6 +21,7 @@ from crm_pipelines.sandbox.salesforce.answers import Problem, not_found, refusal
 from crm_pipelines.sandbox.salesforce.quota import Quota
 from crm_pipelines.sandbox.salesforce.sessions import Sessions
 
+_log = logging.getLogger(__name__)
 OLDEST, NEWEST, RETIRED = 31, 66, 21
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
@@ -68,7 +71,7 @@ class Call:
         """The body, decoded."""
         try:
             return _DECODER.decode(self.body)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise Problem(400, "JSON_PARSER_ERROR", f"Unexpected input: {error}") from error
 
     def fields(self) -> dict[str, Any]:
@@ -118,6 +121,10 @@ class Door:
             answer = await run_in_threadpool(handler, Call(request, version, user_id, body))
         except Problem as problem:
             answer = refusal(problem)
+        except (sqlite3.OperationalError, OverflowError, RecursionError) as error:
+            # the real service, too, gives up on some requests with nothing but a number
+            _log.warning("%s %s: %s", request.method, request.url.path, error)
+            answer = refusal(Problem(500, "UNKNOWN_EXCEPTION", f"An unexpected error: {error}"))
         answer.headers.update(await run_in_threadpool(self._quota.header))
         return compressed(request, answer)
 

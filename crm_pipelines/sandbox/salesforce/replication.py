@@ -85,6 +85,6 @@ def _moment(call: Call, name: str) -> datetime:
     try:
         # an unescaped plus sign arrives as a space
         return read_moment((text or "").replace(" ", "+"))
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         message = f"{name} must be a date-time such as 2026-01-31T00:00:00+00:00"
         raise Problem(400, "INVALID_REPLICATION_DATE", message) from error

@@ -1,6 +1,7 @@
 """The embedded PostgreSQL after kill -9 of anything at any time."""
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -111,7 +112,7 @@ def test_killed_while_the_cluster_is_made(home: Path, keeper_too: bool) -> None:
 
 def test_a_full_disk_is_named(tmp_path: Path) -> None:
     script = (
-        f"mount -t tmpfs -o size=20m tmpfs {tmp_path} && exec {sys.executable} "
+        f"mount -t tmpfs -o size=20m tmpfs {tmp_path} && exec {shlex.quote(sys.executable)} "
         f"-m crm_pipelines_tests.integration.local.user {tmp_path}"
     )
     if subprocess.run(["unshare", "-m", "true"], capture_output=True, check=False).returncode:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from crm_pipelines_tests.salesforce_org import Org
 
 
@@ -76,3 +78,40 @@ def test_a_short_page_lacks_what_it_promises(org: Org) -> None:
     assert page["totalSize"] == 300
     assert page["done"]
     assert len(page["records"]) == 270
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "LastName = 'x' LIMIT 99999999999999999999",
+        "CreatedDate = LAST_N_DAYS:999999999",
+        "CreatedDate = LAST_N_YEARS:9999",
+        "CreatedDate > 0001-01-01T00:00:00+12:00",
+        "CreatedDate > 9999-12-31T23:59:59-12:00",
+        "LastName = 'x\\'",
+        "LastName IN ()",
+        "LastName IN (SELECT LastName FROM Contact)",
+        "Id IN (SELECT Id, AccountId FROM Contact)",
+        "COUNT(Id) > 1",
+        "MailingAddress = null",
+        "\x00",
+        "LastName LIKE 5",
+        "Id LIKE '003%'",
+    ],
+)
+def test_conditions_that_make_no_sense(shared_org: Org, condition: str) -> None:
+    params = {"q": f"SELECT Id FROM Contact WHERE {condition}"}
+    answer = shared_org.send("GET", "/query", params=params)
+    assert answer.status_code == 400, answer.text
+    assert answer.json()[0]["message"]
+
+
+def test_what_even_the_server_cannot_bear(shared_org: Org) -> None:
+    params = {"q": f"SELECT Id FROM Contact WHERE LastName LIKE '{'%a' * 30_000}'"}
+    wish = {"operation": "query", "query": params["q"]}
+    answer = shared_org.send("POST", "/jobs/query", json=wish)
+    assert answer.status_code == 200
+    job = f"/jobs/query/{answer.json()['id']}"
+    assert shared_org.get(job)["state"] == "Failed"
+    deep = shared_org.refused("POST", "/jobs/query", content=b"[" * 100_000)
+    assert deep[:2] == (400, "JSON_PARSER_ERROR")

@@ -204,6 +204,7 @@ def test_all_fields_at_once(org: Org) -> None:
         ("SELECT Id FROM Contact WHERE Id = 'x'", "INVALID_QUERY_FILTER_OPERATOR", "invalid ID"),
         ("SELECT FIELDS(ALL) FROM Contact", "MALFORMED_QUERY", "LIMIT of at most 200"),
         ("SELECT Id FROM Contact WHERE CreatedDate = NEVER", "MALFORMED_QUERY", "NEVER"),
+        ("SELECT LastName, COUNT(Id) FROM Contact", "MALFORMED_QUERY", "must be grouped"),
         ("SELECT SUM(LastName) FROM Contact", "MALFORMED_QUERY", "aggregate"),
         (
             "SELECT Id FROM Contact WHERE Id = null AND Id = null OR Id = null",

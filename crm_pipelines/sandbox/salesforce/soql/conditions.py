@@ -101,9 +101,9 @@ class Conditions:
         return self.take().text
 
     def count(self) -> int:
-        """A whole number from 0 up."""
+        """A whole number from 0 up to what 32 bits hold."""
         token = self.peek()
-        if token.kind != "number" or not token.text.isdigit():
+        if token.kind != "number" or not token.text.isdigit() or len(token.text) > 9:
             raise self.unexpected()
         return int(self.take().text)
 

@@ -94,7 +94,10 @@ class Filters:
     def _span(self, found: Found, test: Comparison) -> str:
         if found.field.type not in {"date", "datetime"}:
             raise wrong_kind(found.field)
-        low, high = day_range(test.right.text, test.right.count, self._today)
+        try:
+            low, high = day_range(test.right.text, test.right.count, self._today)
+        except (OverflowError, ValueError) as error:
+            raise malformed(f"Invalid date: {test.right.text}:{test.right.count}") from error
         spelled = midnight if found.field.type == "datetime" else date.isoformat
         first, after = spelled(low), spelled(high)
         if test.operator in {"=", "!="}:
@@ -157,7 +160,7 @@ def bound(field: Field, literal: Literal) -> Any:
     if field.type == "datetime":
         try:
             return stamp(read_moment(literal.text))
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             raise malformed(f"Invalid date: {literal.text}") from error
     if field.type == "date":
         try:

@@ -132,7 +132,8 @@ class Compiler:
         """Resolve every clause."""
         query, scope = self._query, self._scope
         outputs = self._outputs()
-        filters = Filters(self._operand, self._nested, self._now.date())
+        filters = Filters(self._ungrouped, self._nested, self._now.date())
+        having = Filters(self._operand, self._nested, self._now.date())
         where = [visible(scope.root, self._now, deleted=self._deleted)]
         if query.where is not None:
             where.append(filters.sql(query.where))
@@ -140,7 +141,7 @@ class Compiler:
         if query.groups:
             group = " GROUP BY " + ", ".join(self._operand(g).sql for g in query.groups)
         if query.having is not None:
-            group += " HAVING " + filters.sql(query.having)
+            group += " HAVING " + having.sql(query.having)
         orders = ", ".join(self._order(order) for order in query.orders)
         children = [self._child(each) for each in query.selected if isinstance(each, Children)]
         return Plan(
@@ -152,10 +153,16 @@ class Compiler:
             tuple(children),
             " ".join(scope.joins),
             " AND ".join(where),
-            tuple(filters.parameters),
+            (*filters.parameters, *having.parameters),
             f" ORDER BY {orders}" if orders else "",
             group,
         )
+
+    def _grouped(self, each: Column | Call) -> bool:
+        if isinstance(each, Call) and each.function not in _DATE_SQL:
+            return True
+        wanted = self._operand(each).sql
+        return any(self._operand(group).sql == wanted for group in self._query.groups)
 
     def _outputs(self) -> list[Output]:
         outputs: list[Output] = []
@@ -164,6 +171,9 @@ class Compiler:
             if isinstance(each, Everything):
                 outputs.extend(self._everything(each))
             elif isinstance(each, Column | Call):
+                if self._query.aggregated and not self._grouped(each):
+                    shown = each.dotted if isinstance(each, Column) else each.function
+                    raise malformed(f"Field must be grouped or aggregated: {shown}")
                 name = each.alias
                 if name is None and isinstance(each, Call):
                     name, unnamed = f"expr{unnamed}", unnamed + 1
@@ -232,6 +242,11 @@ class Compiler:
                             f" {operand.function}")  # fmt: skip
         sql = f"{operand.function}({found.comparable})"
         return Found(found.path, Field("n", kind), sql, found.rows)
+
+    def _ungrouped(self, operand: Column | Call) -> Found:
+        if isinstance(operand, Call) and operand.function not in _DATE_SQL:
+            raise malformed(f"Aggregate function {operand.function} is not allowed in WHERE")
+        return self._operand(operand)
 
     def _unaliased(self, path: tuple[str, ...]) -> tuple[str, ...]:
         if len(path) == 1 and path[0].lower() not in self._scope.root.sobject.by_name:

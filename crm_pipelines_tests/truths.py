@@ -13,10 +13,12 @@ from typing import Any
 
 import httpx
 
-from crm_pipelines.model.stream import Field, Stream, Type
+from crm_pipelines.model.stream import KEY, Field, Stream, Type
+from crm_pipelines_tests.mirroring import Mirroring
 from crm_pipelines_tests.sandbox_process import TOKEN, Sandbox
 
 Record = dict[str, Any]
+Row = dict[str, Any]
 
 
 def _pipedrive(sandbox: Sandbox, stream: Any) -> list[Record]:
@@ -60,6 +62,34 @@ OPTIONAL: dict[str, set[str]] = {
 
 Those of persons come with contact sync only.
 """
+
+
+def truth(sandbox: Sandbox, stream: Stream, crm: str, fields: tuple[Field, ...]) -> dict[Any, Row]:
+    """What the rows of a stream must be, by id."""
+    key = next(field for field in fields if field.name == KEY)
+    return {
+        record[key.source]: {field.name: expected(field, record) for field in fields}
+        for record in TRUTHS[crm](sandbox, stream)
+    }
+
+
+def differences(sandbox: Sandbox, mirror: Mirroring, name: str) -> dict[Any, Any]:
+    """What a mirror has wrong, by id: nothing, if all is well."""
+    flow = mirror.flow(name)
+    manifest = mirror.manifests[name]
+    wanted = truth(sandbox, flow.stream, flow.account.crm, manifest.fields)
+    rows = mirror.rows(f"{flow.account.crm}.{flow.stream.table_name}", where=flow.stream.scope)
+    found: dict[Any, Any] = {}
+    for identity in set(wanted) | set(rows):
+        if identity not in rows:
+            found[identity] = "missing"
+        elif identity not in wanted:
+            found[identity] = "ghost"
+        else:
+            row, values = rows[identity], wanted[identity]
+            wrong = {n: (row[n], value) for n, value in values.items() if row[n] != value}
+            found.update({identity: wrong} if wrong else {})
+    return found
 
 
 def expected(field: Field, record: Record) -> Any:

@@ -1,0 +1,45 @@
+-- name: applied
+-- Migrations that were applied; the library's own table, which is made by the first of them.
+SELECT migration_id AS name FROM _yoyo_migration;
+
+-- name: streams
+-- The last run and the last good run of each stream asked for; nulls before the first.
+SELECT asked.workspace_id AS workspace, asked.crm, asked.stream,
+       last.status, last.ended_at, last.error,
+       extract(epoch FROM clock_timestamp() - last.ended_at)::float8 AS age_seconds,
+       good.ended_at AS succeeded_at,
+       extract(epoch FROM good.ended_at - good.started_at)::float8 AS seconds,
+       good.processed, good.created, good.updated, good.unchanged, good.rejected, good.deleted,
+       good.api_calls, good.tokens
+  FROM unnest(%(workspaces)s::text[], %(crms)s::text[], %(streams)s::text[])
+       AS asked (workspace_id, crm, stream)
+  LEFT JOIN LATERAL (
+       SELECT r.* FROM sync.runs AS r
+        WHERE (r.workspace_id, r.crm, r.stream) = (asked.workspace_id, asked.crm, asked.stream)
+        ORDER BY r.id DESC LIMIT 1) AS last ON true
+  LEFT JOIN LATERAL (
+       SELECT r.* FROM sync.runs AS r
+        WHERE (r.workspace_id, r.crm, r.stream) = (asked.workspace_id, asked.crm, asked.stream)
+          AND r.status IN ('success', 'partial')
+        ORDER BY r.id DESC LIMIT 1) AS good ON true
+ ORDER BY 1, 2, 3;
+
+-- name: budget
+-- What an account has spent today (UTC), the limit the CRM told of, and until when it refuses.
+SELECT coalesce(max(b.spent) FILTER (WHERE b.day = today.day), 0)::bigint AS spent,
+       max(b.observed_limit) FILTER (WHERE b.day = today.day) AS observed_limit,
+       max(b.exhausted_until) FILTER (WHERE b.exhausted_until > clock_timestamp())
+           AS exhausted_until
+  FROM sync.budgets AS b, (SELECT (now() AT TIME ZONE 'UTC')::date AS day) AS today
+ WHERE b.workspace_id = %(workspace)s AND b.crm = %(crm)s;
+
+-- name: usage
+-- Everything ever spent, by stream.
+SELECT workspace_id AS workspace, crm, stream, sum(tokens)::bigint AS tokens,
+       sum(calls)::bigint AS calls
+  FROM sync.token_usage GROUP BY 1, 2, 3 ORDER BY 1, 2, 3;
+
+-- name: rejected
+-- Records that wait in sync.rejected_records, by stream.
+SELECT workspace_id AS workspace, crm, stream, count(*) AS records
+  FROM sync.rejected_records GROUP BY 1, 2, 3 ORDER BY 1, 2, 3;
