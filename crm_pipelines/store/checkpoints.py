@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 from psycopg.types.json import Jsonb
 
+from crm_pipelines.model.errors import SystemTrouble
 from crm_pipelines.model.manifest import Chunk
 from crm_pipelines.model.source import Place
 from crm_pipelines.model.stream import Field
@@ -60,7 +61,8 @@ class Checkpoints:
     ) -> Checkpoint:
         """The run's own checkpoint, else one that a dead run of the same slice left, else new.
 
-        A checkpoint whose chunks are gone (``usable`` says no) is begun anew.
+        A checkpoint whose chunks are gone (``usable`` says no) is begun anew. Raises
+        ``SystemTrouble`` while another process executes the same run.
         """
         about = {"workspace": workspace, "crm": crm, "stream": stream}
         slice_ = Jsonb(msgspec.to_builtins(part))
@@ -75,7 +77,10 @@ class Checkpoints:
                 return found
             self.release(row["key"])
         if not self.claim(key):
-            raise RuntimeError(f"the run {key} is already being executed by another process")
+            raise SystemTrouble(
+                f"another process is executing the run {key} at this moment: wait until it has "
+                "ended, or stop it, then execute the run again"
+            )
         try:
             fields = describe()
         except BaseException:
