@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from crm_pipelines import connectors, settings
 from crm_pipelines.budget.ledger import Ledgers
@@ -17,6 +17,9 @@ from crm_pipelines.settings import Settings
 from crm_pipelines.store.checkpoints import Checkpoints
 from crm_pipelines.store.database import Database
 from crm_pipelines.store.staging import Staging
+
+if TYPE_CHECKING:
+    from crm_pipelines.reports.checkup import Checkup
 
 
 class Wiring:
@@ -88,6 +91,12 @@ class Wiring:
     def configured_accounts(self) -> tuple[Account, ...]:
         """The accounts that are set up."""
         return tuple(account for account in self.accounts if account.configured)
+
+    def check_up(self, account: Account) -> Checkup:
+        """Log in to an account and look around. Raises ``CrmError``, ``ConfigurationError``."""
+        from crm_pipelines.reports.checkup import check_up
+
+        return check_up(account, self.database, self.budget)
 
     def health(self) -> Health:
         """How this installation is doing."""

@@ -7,7 +7,7 @@ import sys
 import typer
 from rich.console import Console
 
-from crm_pipelines.cli import dev, gateway, migrate, sandbox, sync
+from crm_pipelines.cli import check, dev, gateway, migrate, sandbox, sync
 from crm_pipelines.cli.exits import Exit
 from crm_pipelines.model.errors import ConfigurationError, CrmError, SystemTrouble
 
@@ -19,7 +19,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode="rich",
 )
-for command in (sync, migrate, dev, gateway, sandbox):
+for command in (sync, check, migrate, dev, gateway, sandbox):
     command.register(app)
 
 

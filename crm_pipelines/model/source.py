@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from crm_pipelines.model.probe import Price, Probe
 from crm_pipelines.model.stream import Field, Stream
 from crm_pipelines.model.window import Slice
 
@@ -45,6 +46,15 @@ class Source(Protocol):
         nothing that was paid for is ordered twice. Raises ``BudgetSpent`` with the pages so far
         safely yielded, ``CrmError`` otherwise.
         """
+
+    def introduce(self) -> str:
+        """Who we are there, in words, after one cheap call that needs the login."""
+
+    def probe(self, stream: Stream, *, sample: bool) -> Probe:
+        """How large a stream is, for one cheap call at most; a sample record if asked for."""
+
+    def price(self, stream: Stream, records: int | None) -> Price:
+        """What reading a stream of so many records whole will take. Sends nothing."""
 
     def close(self) -> None:
         """Let go of connections."""

@@ -45,6 +45,11 @@ class VitalSigns:
         """The account's day."""
         return self._rows("budget", {"workspace": workspace, "crm": crm})[0]
 
+    def speeds(self, workspace: str, crm: str) -> dict[str, float]:
+        """Records a second, by stream, where good runs have shown it."""
+        rows = self._rows("speeds", {"workspace": workspace, "crm": crm})
+        return {row["stream"]: float(row["records_per_second"]) for row in rows}
+
     def usage(self) -> list[dict[str, Any]]:
         """Tokens and calls ever spent, by stream."""
         return self._rows("usage", {})

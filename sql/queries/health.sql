@@ -43,3 +43,15 @@ SELECT workspace_id AS workspace, crm, stream, sum(tokens)::bigint AS tokens,
 -- Records that wait in sync.rejected_records, by stream.
 SELECT workspace_id AS workspace, crm, stream, count(*) AS records
   FROM sync.rejected_records GROUP BY 1, 2, 3 ORDER BY 1, 2, 3;
+
+-- name: speeds
+-- Records a second of the last good runs of each stream that were large enough to tell.
+SELECT r.stream, sum(r.processed) / sum(extract(epoch FROM r.ended_at - r.started_at))::float8
+       AS records_per_second
+  FROM (SELECT r.*, row_number() OVER (PARTITION BY r.stream ORDER BY r.id DESC) AS place
+          FROM sync.runs AS r
+         WHERE r.workspace_id = %(workspace)s AND r.crm = %(crm)s
+           AND r.status IN ('success', 'partial') AND r.processed >= 100
+           AND r.ended_at > r.started_at) AS r
+ WHERE r.place <= 10
+ GROUP BY r.stream;

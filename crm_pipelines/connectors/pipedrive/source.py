@@ -10,11 +10,13 @@ import msgspec
 
 from crm_pipelines.connectors.pipedrive.answers import classify, observe
 from crm_pipelines.connectors.pipedrive.costs import price
+from crm_pipelines.connectors.pipedrive.probe import PAGE, introduce, probe, whole_price
 from crm_pipelines.connectors.pipedrive.settings import PipedriveSettings
 from crm_pipelines.connectors.pipedrive.streams import PipedriveStream
 from crm_pipelines.model.call import Budget, Call
 from crm_pipelines.model.errors import BadCredentials, RetriableError, Truncated
 from crm_pipelines.model.json_text import mend_surrogates
+from crm_pipelines.model.probe import Price, Probe
 from crm_pipelines.model.source import RAW, Page, Place
 from crm_pipelines.model.stream import Field, Stream
 from crm_pipelines.model.window import Slice
@@ -22,9 +24,6 @@ from crm_pipelines.transport.door import Door
 
 if TYPE_CHECKING:
     import httpx
-
-PAGE = 500
-"""The largest page of the API; the price is per call, so the largest page is the cheapest."""
 
 
 class _More(msgspec.Struct):
@@ -87,6 +86,20 @@ class PipedriveSource:
             yield Page(_table(records), None if done else {"cursor": cursor, "seen": seen})
             if done:
                 return
+
+    def introduce(self) -> str:
+        """The user and the company behind the login."""
+        return introduce(self._door)
+
+    def probe(self, stream: Stream, *, sample: bool) -> Probe:
+        """The newest record: a sample, and its id is at least the number of records."""
+        assert isinstance(stream, PipedriveStream)
+        return probe(self._door, stream)
+
+    def price(self, stream: Stream, records: int | None) -> Price:
+        """Tokens are paid per page, whatever is on it."""
+        assert isinstance(stream, PipedriveStream)
+        return whole_price(stream, records)
 
     def close(self) -> None:
         """Close the connections."""

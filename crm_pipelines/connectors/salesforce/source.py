@@ -13,10 +13,12 @@ from crm_pipelines.connectors.salesforce.answers import classify, observe
 from crm_pipelines.connectors.salesforce.csv_pages import read_page
 from crm_pipelines.connectors.salesforce.describe import columns
 from crm_pipelines.connectors.salesforce.login import Session
+from crm_pipelines.connectors.salesforce.probe import introduce, probe, whole_price
 from crm_pipelines.connectors.salesforce.settings import SalesforceSettings
 from crm_pipelines.connectors.salesforce.streams import SalesforceStream
 from crm_pipelines.model.call import Budget, Call
 from crm_pipelines.model.errors import CrmError, FatalError, GoneError
+from crm_pipelines.model.probe import Price, Probe
 from crm_pipelines.model.source import Page, Place
 from crm_pipelines.model.stream import Field, Stream
 from crm_pipelines.model.window import Slice
@@ -66,6 +68,19 @@ class SalesforceSource:
         else:
             yield from self._results(place, part)
         self._delete(place)
+
+    def introduce(self) -> str:
+        """The user behind the login."""
+        return introduce(self._door, self._settings.instance_url)
+
+    def probe(self, stream: Stream, *, sample: bool) -> Probe:
+        """A count, or one record with the count of its query."""
+        assert isinstance(stream, SalesforceStream)
+        return probe(self._door, stream, self._settings.api_version, sample=sample)
+
+    def price(self, stream: Stream, records: int | None) -> Price:
+        """One job: describe, order, polls, result pages, tidying up."""
+        return whole_price(records, PAGE)
 
     def close(self) -> None:
         """Close the connections."""

@@ -1,0 +1,59 @@
+"""A cheap look at an org: who we are there, how large its objects are, what they will cost."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import httpx
+
+from crm_pipelines.connectors.salesforce.streams import SalesforceStream
+from crm_pipelines.model.call import Call
+from crm_pipelines.model.errors import FatalError, Truncated
+from crm_pipelines.model.probe import Price, Probe
+from crm_pipelines.transport.door import Door
+
+FIXED_CALLS = 6
+"""Describe, order, two or three polls, tidying up."""
+
+RECORDS_PER_SECOND = 50.0
+"""What wide contacts are commonly seen to take, until syncs have shown this org's own speed."""
+
+
+def introduce(door: Door, address: str) -> str:
+    """The user, where the app may ask who it is; that it may not is no reason to stop."""
+    try:
+        me = _body(door.send(Call("GET", "/services/oauth2/userinfo")))
+    except FatalError:
+        return f"logged in at {address}; the app may not ask as whom (scope openid)"
+    return f"{me.get('name')} <{me.get('preferred_username')}>"
+
+
+def probe(door: Door, stream: SalesforceStream, version: str, *, sample: bool) -> Probe:
+    """``COUNT()`` counts without reading; a sample is a second query for one record."""
+    path = f"/services/data/v{version}/query"
+    count = Call("GET", path, {"q": f"SELECT COUNT() FROM {stream.sobject}"})  # noqa: S608
+    records = int(_body(door.send(count))["totalSize"])
+    if not sample or not records:
+        return Probe(records, exact=True)
+    one = Call("GET", path, {"q": f"SELECT FIELDS(STANDARD) FROM {stream.sobject} LIMIT 1"})  # noqa: S608
+    found = _body(door.send(one))["records"]
+    shown = {name: value for name, value in found[0].items() if name != "attributes"}
+    return Probe(records, exact=True, sample=shown)
+
+
+def whole_price(records: int | None, page: int) -> Price:
+    """Result pages on top of what every job takes."""
+    calls = FIXED_CALLS + math.ceil((records or 0) / page)
+    return Price(calls, calls, (records or 0) / RECORDS_PER_SECOND)
+
+
+def _body(answer: httpx.Response) -> dict[str, Any]:
+    try:
+        found = json.loads(answer.content)
+    except ValueError as error:
+        raise Truncated(f"Salesforce's answer is not JSON ({error})") from error
+    if not isinstance(found, dict):
+        raise Truncated("Salesforce's answer is not what its API promises")
+    return found
