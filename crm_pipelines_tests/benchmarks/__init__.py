@@ -1,0 +1,1 @@
+"""How fast the mirror is and what it needs, beside what PostgreSQL alone can do: ``make bench``."""
