@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -53,18 +52,28 @@ class Staging:
         return Chunk(path, table.num_rows)
 
     def read(self, chunk: Chunk) -> pa.Table:
-        """A chunk's records. Raises ``FileNotFoundError``."""
+        """A chunk's records. Raises ``SystemTrouble`` when it is gone or damaged."""
         import pyarrow as pa
 
-        with self._files.open_input_file(f"{self._root}/{chunk.path}") as source:
-            return pa.ipc.open_file(source).read_all()
+        try:
+            with self._files.open_input_file(f"{self._root}/{chunk.path}") as source:
+                return pa.ipc.open_file(source).read_all()
+        except (OSError, pa.ArrowInvalid) as error:
+            raise SystemTrouble(
+                f"the chunk {chunk.path} cannot be read from the staging store {self._root} "
+                f"({_first_line(error)}): another run may have used it up. Launch the sync anew "
+                "instead of repeating a part of it."
+            ) from error
 
     def has(self, chunk: Chunk) -> bool:
-        """Whether the chunk is there."""
-        from pyarrow.fs import FileType
+        """Whether the chunk is there, to its end: a machine that loses power may leave a stump."""
+        import pyarrow as pa
 
-        info = self._files.get_file_info(f"{self._root}/{chunk.path}")
-        return bool(info.type == FileType.File)
+        try:
+            with self._files.open_input_file(f"{self._root}/{chunk.path}") as source:
+                return bool(pa.ipc.open_file(source).num_record_batches >= 0)
+        except (OSError, pa.ArrowInvalid):
+            return False
 
     def drop(self, key: str) -> None:
         """Remove a run's chunks; nothing happens when they are gone already."""
@@ -90,14 +99,15 @@ class Staging:
 
 @contextmanager
 def roomy(root: str) -> Iterator[None]:
-    """Turns a full or read-only staging store into one clear line."""
+    """Turns a staging store that is full, read-only or out of reach into one clear line."""
     try:
         yield
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
-            raise
         raise SystemTrouble(
-            f"the staging store {root} cannot be written to ({error.strerror or error}). Make "
-            "room or set CRM_STAGING_URI, then run the same command again; it goes on where it "
-            "stopped."
+            f"the staging store {root} cannot be written to ({_first_line(error)}). Make room or "
+            "set CRM_STAGING_URI, then run the same command again; it goes on where it stopped."
         ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0] or type(error).__name__

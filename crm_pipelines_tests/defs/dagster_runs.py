@@ -1,0 +1,166 @@
+"""Real Dagster runs of the definitions, in an instance of the test's own."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from dagster import DagsterEventType, ReexecutionOptions, build_reconstructable_job
+from dagster._core.execution.api import execute_run
+
+from crm_pipelines.defs.build import build_definitions
+from crm_pipelines.wiring import Wiring
+
+RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
+"""The tags by which a backfill asks one run for many windows."""
+
+ENDS = {
+    DagsterEventType.STEP_SUCCESS: "success",
+    DagsterEventType.STEP_FAILURE: "failed",
+    DagsterEventType.STEP_SKIPPED: "skipped",
+}
+
+
+class Runs:
+    """Runs of sync jobs. ``values`` name CRMs and database, up to the first run."""
+
+    _wirings: dict[str, Wiring] = {}
+
+    def __init__(self, folder: Path, values: Mapping[str, str]) -> None:
+        silent = {"telemetry": {"enabled": False}, "nux": {"enabled": False}}
+        self.instance = dg.DagsterInstance.local_temp(str(folder), overrides=silent)
+        self.values = dict(values)
+        self._name = str(folder)
+
+    @classmethod
+    def load(cls, name: str, job_name: str) -> dg.JobDefinition:
+        """A job as a code location loads it; called by Dagster, which keeps what it gets."""
+        with _quiet():
+            return build_definitions(cls._wirings[name]).resolve_job_def(job_name)
+
+    def _job(self, job_name: str) -> Any:
+        if self._name not in self._wirings:
+            self._wirings[self._name] = Wiring(self.values)
+        names = {"name": self._name, "job_name": job_name}
+        return build_reconstructable_job(__name__, load_job.__name__, reconstructable_kwargs=names)
+
+    def close(self) -> None:
+        """Give everything back."""
+        if self._name in self._wirings:
+            self._wirings.pop(self._name).close()
+        self.instance.dispose()
+
+    def prepare(
+        self,
+        *streams: str,
+        window: str = "",
+        windows: tuple[str, str] | None = None,
+        **options: Any,
+    ) -> dg.DagsterRun:
+        """A run that has not begun, of streams (``crm.stream``), for a window or a range."""
+        tags = {"dagster/partition": window} if window else {}
+        if windows:
+            tags |= dict(zip(RANGE, windows, strict=True))
+        keys = {dg.AssetKey(name.split(".")) for name in streams}
+        with _quiet():
+            job = self._job("sync_" + streams[0].partition(".")[0])
+            return self.instance.create_run_for_job(
+                job_def=job.get_subset(asset_selection=keys).get_definition(),
+                run_config=_config(options),
+                tags=tags,
+                asset_selection=keys,
+                job_code_origin=job.get_python_origin(),
+            )
+
+    def execute(self, run: dg.DagsterRun) -> dg.DagsterRun:
+        """What a launched run does."""
+        with _quiet():
+            execute_run(self._job(run.job_name), run, self.instance)
+        return self._ended(run.run_id)
+
+    def __call__(self, *streams: str, **more: Any) -> dg.DagsterRun:
+        """Both in a row; takes what ``prepare`` takes."""
+        return self.execute(self.prepare(*streams, **more))
+
+    def execute_again(self, run: dg.DagsterRun, *, everything: bool = False) -> dg.DagsterRun:
+        """What "re-execute from failure" (or "re-execute all") does."""
+        how = ReexecutionOptions(run.run_id)
+        if not everything:
+            how = ReexecutionOptions.from_failure(run.run_id, self.instance)
+        tags = {k: v for k, v in run.tags.items() if "partition" in k}
+        with (
+            _quiet(),
+            dg.execute_job(
+                self._job(run.job_name),
+                self.instance,
+                reexecution_options=how,
+                tags=tags,
+            ) as result,
+        ):
+            return self._ended(result.run_id)
+
+    def _ended(self, run_id: str) -> dg.DagsterRun:
+        run = self.instance.get_run_by_id(run_id)
+        assert run is not None
+        return run
+
+    def steps(self, run: dg.DagsterRun) -> dict[str, str]:
+        """How each phase (``stream.phase``) ended, in the order they did."""
+        found = {}
+        for event, words in ENDS.items():
+            for log in self.instance.all_logs(run.run_id, of_type=event):
+                step = str(log.step_key).replace("__", ".")
+                found[step] = (log.timestamp, words)
+        return {step: found[step][1] for step in sorted(found, key=lambda step: found[step])}
+
+    def materialized(self, run: dg.DagsterRun) -> list[str]:
+        """Assets, and windows where there are some, that a run says it has made."""
+        logs = self.instance.all_logs(run.run_id, of_type=DagsterEventType.ASSET_MATERIALIZATION)
+        found = []
+        for log in logs:
+            made = log.asset_materialization
+            assert made is not None
+            found.append(":".join(filter(None, [made.asset_key.to_user_string(), made.partition])))
+        return found
+
+    def checks(self, run: dg.DagsterRun) -> dict[str, bool]:
+        """Asset checks that ran, and whether they passed."""
+        kind = DagsterEventType.ASSET_CHECK_EVALUATION
+        found = {}
+        for log in self.instance.all_logs(run.run_id, of_type=kind):
+            assert log.dagster_event is not None
+            evaluation = log.dagster_event.asset_check_evaluation_data
+            found[evaluation.asset_key.to_user_string()] = evaluation.passed
+        return found
+
+    def failure(self, run: dg.DagsterRun) -> str:
+        """What the first failed step says."""
+        logs = self.instance.all_logs(run.run_id, of_type=DagsterEventType.STEP_FAILURE)
+        assert logs[0].dagster_event is not None
+        data = logs[0].dagster_event.step_failure_data
+        said = data.user_failure_data.description if data.user_failure_data else None
+        return said or (data.error.message if data.error else "")
+
+
+def _config(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "resources": {"options": {"config": dict(options)}},
+        "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+    }
+
+
+def load_job(name: str, job_name: str) -> dg.JobDefinition:
+    """Found by its name when Dagster loads a job."""
+    return Runs.load(name, job_name)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Dagster warns of its own doings."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
