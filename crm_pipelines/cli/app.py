@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import traceback
+from pathlib import Path
 
 import typer
 from rich.console import Console
 
-from crm_pipelines.cli import check, dev, gateway, migrate, sandbox, sync
+from crm_pipelines.cli import audit, check, dev, gateway, keys, migrate, sandbox, sync
 from crm_pipelines.cli.exits import Exit
 from crm_pipelines.model.errors import ConfigurationError, CrmError, SystemTrouble
 
@@ -19,7 +22,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode="rich",
 )
-for command in (sync, check, migrate, dev, gateway, sandbox):
+for command in (sync, check, migrate, dev, gateway, sandbox, keys, audit):
     command.register(app)
 
 
@@ -36,6 +39,20 @@ def main() -> None:
     except KeyboardInterrupt:
         _say("Stopped. Run the same command again to go on where it was.")
         sys.exit(130)
+    except Exception as error:
+        _say(f"Unexpected: {type(error).__name__}: {error}{_keep_details()}")
+        sys.exit(Exit.FAILED)
+
+
+def _keep_details() -> str:
+    """The stack goes to a file, for whoever is asked for help; says where."""
+    path = Path(os.environ.get("CRM_HOME") or ".crm") / "last-error.txt"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(traceback.format_exc())
+    except OSError:
+        return f"\n{traceback.format_exc()}"
+    return f" (the details are in {path})"
 
 
 def _say(words: str) -> None:

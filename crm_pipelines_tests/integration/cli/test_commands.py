@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import socket
 import subprocess
-import sys
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,29 +16,9 @@ from pydantic import BaseModel
 
 from crm_pipelines import connectors
 from crm_pipelines.settings import Settings
+from crm_pipelines_tests.commands import CHECKOUT, COMMAND, environment, run
 from crm_pipelines_tests.mirroring import variables
 from crm_pipelines_tests.sandbox_process import Sandbox
-
-CHECKOUT = Path(__file__).parents[3]
-COMMAND = (sys.executable, "-m", "crm_pipelines.cli.app")
-
-
-def _environment(values: Mapping[str, str]) -> dict[str, str]:
-    ours = ("CRM_", "PIPEDRIVE_", "SALESFORCE_", "DAGSTER_")
-    rest = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    return {**rest, "PYTHONPATH": str(CHECKOUT), **values}
-
-
-def _run(folder: Path, values: Mapping[str, str], *arguments: str) -> tuple[int, str, str]:
-    done = subprocess.run(
-        [*COMMAND, *arguments],
-        cwd=folder,
-        env=_environment(values),
-        capture_output=True,
-        text=True,
-        timeout=180,
-    )
-    return done.returncode, done.stdout, done.stderr
 
 
 @pytest.fixture
@@ -56,19 +33,19 @@ def _lines(output: str) -> dict[str, Any]:
 def test_sync_twice_then_one_that_fails_beside_another(
     tmp_path: Path, values: dict[str, str]
 ) -> None:
-    code, output, _ = _run(tmp_path, values, "sync", "--json")
+    code, output, _ = run(tmp_path, values, "sync", "--json")
     first = _lines(output)
     assert code == 0
     assert first["pipedrive.persons"]["created"] == 30
     assert first["salesforce.contacts"]["created"] == 30
-    code, output, told = _run(tmp_path, values, "sync", "--json")
+    code, output, told = run(tmp_path, values, "sync", "--json")
     second = _lines(output)
     assert code == 0
     assert "Delta" in told
     assert all(line["created"] == line["updated"] == 0 for line in second.values())
     assert second["pipedrive.persons"]["api_calls"] == 1
     broken = {**values, "PIPEDRIVE_API_TOKEN": "wrong"}
-    code, output, _ = _run(
+    code, output, _ = run(
         tmp_path, broken, "sync", "pipedrive.persons", "salesforce.users", "--json"
     )
     third = _lines(output)
@@ -78,7 +55,7 @@ def test_sync_twice_then_one_that_fails_beside_another(
 
 
 def test_spent_budget_pauses(tmp_path: Path, values: dict[str, str]) -> None:
-    code, output, _ = _run(
+    code, output, _ = run(
         tmp_path, {**values, "PIPEDRIVE_DAILY_TOKENS": "5"}, "sync", "pipedrive.persons", "--json"
     )
     assert code == 3
@@ -104,14 +81,14 @@ def test_wrong_use_is_named(
     change: dict[str, str],
     word: str,
 ) -> None:
-    code, _, told = _run(tmp_path, {**values, **change}, *arguments)
+    code, _, told = run(tmp_path, {**values, **change}, *arguments)
     assert code == 2
     assert word in told
 
 
-@pytest.mark.parametrize("name", ["sync", "migrate", "dev", "sandbox"])
+@pytest.mark.parametrize("name", ["sync", "check", "migrate", "dev", "gateway", "sandbox"])
 def test_help_has_an_example(tmp_path: Path, name: str) -> None:
-    code, output, _ = _run(tmp_path, {}, name, "--help")
+    code, output, _ = run(tmp_path, {}, name, "--help")
     assert code == 0
     assert "Example" in output
 
@@ -144,7 +121,7 @@ def test_dev_runs_until_interrupted_and_leaves_nothing(
         process = subprocess.Popen(
             [*COMMAND, "dev"],
             cwd=tmp_path,
-            env=_environment({**values, **ports}),
+            env=environment({**values, **ports}),
             stdout=out,
             stderr=out,
             text=True,
@@ -152,7 +129,7 @@ def test_dev_runs_until_interrupted_and_leaves_nothing(
     try:
         assert _answers(f"http://127.0.0.1:{gateway}/health", process), log.read_text()
         assert _answers(f"http://127.0.0.1:{ui}/server_info", process), log.read_text()
-        code, _, told = _run(tmp_path, {**values, **ports}, "dev")
+        code, _, told = run(tmp_path, {**values, **ports}, "dev")
         assert code == 2
         assert "CRM_UI_PORT" in told
         process.send_signal(signal.SIGINT)
