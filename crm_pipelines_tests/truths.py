@@ -6,6 +6,7 @@ A connector without an entry in ``TRUTHS`` fails the contract suite: add how its
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -24,11 +25,17 @@ Row = dict[str, Any]
 def _pipedrive(sandbox: Sandbox, stream: Any) -> list[Record]:
     if stream.name.endswith("_fields"):
         return _field_list(sandbox, stream.path)
-    archived = stream.name == "archived_deals"
-    records = sandbox.truth("pipedrive", "deals" if archived else stream.name)
-    if stream.table_name == "deals":
-        return [record for record in records if record["is_archived"] is archived]
-    return records
+    records = sandbox.truth("pipedrive", stream.path.split("/")[3])
+    if stream.table_name in ("deals", "leads"):
+        archived = stream.name.startswith("archived_")
+        records = [record for record in records if record["is_archived"] is archived]
+    return [_with_custom_fields(r) for r in records] if stream.table_name == "leads" else records
+
+
+def _with_custom_fields(lead: Record) -> Record:
+    """Leads show those of deals by their codes, in v1's way: parts of a value have suffixes."""
+    codes = [key for key in lead if re.match("[0-9a-f]{40}", key)]
+    return {**lead, "custom_fields": {code: lead[code] for code in codes}}
 
 
 def _field_list(sandbox: Sandbox, path: str) -> list[Record]:
@@ -38,9 +45,11 @@ def _field_list(sandbox: Sandbox, path: str) -> list[Record]:
         while True:
             answer = client.get(sandbox.url + path, params=params).json()
             found += answer["data"]
-            if not answer["additional_data"]["next_cursor"]:
+            following = answer["additional_data"].get("next_cursor")
+            if not following:
+                assert not answer["additional_data"].get("more_items_in_collection")
                 return found
-            params["cursor"] = answer["additional_data"]["next_cursor"]
+            params["cursor"] = following
 
 
 def _salesforce(sandbox: Sandbox, stream: Any) -> list[Record]:
@@ -111,6 +120,8 @@ def _cast(kind: Type, value: Any) -> Any:
         return None
     if kind is Type.JSON:
         return _without_nul(value)
+    if kind is Type.INTEGER:
+        return int(value)
     if kind is Type.DECIMAL:
         return Decimal(str(value))
     if kind is Type.DATE:

@@ -46,6 +46,11 @@ CODE = "a" * 40
         ("GET", "/api/v1/leads", 20),
         ("GET", "/api/v1/leads/archived", 40),
         ("GET", "/api/v1/activityTypes", 20),
+        ("GET", "/api/v1/currencies", 20),
+        ("GET", "/api/v1/files", 20),
+        ("GET", "/api/v1/filters", 20),
+        ("GET", "/api/v1/leadFields", 20),
+        ("GET", "/api/v1/leadLabels", 20),
         ("GET", "/api/v1/webhooks", 10),
         ("POST", "/api/v1/webhooks", 10),
         ("DELETE", "/api/v1/webhooks/3", 6),
@@ -64,5 +69,17 @@ def test_what_nobody_knows_counts_as_the_dearest() -> None:
     assert price("POST", "/api/v2/leads/1/convert/deal") == DEAREST
 
 
-def test_every_declared_list_has_a_price_of_its_own() -> None:
-    assert all(price("GET", stream.path) < DEAREST for stream in STREAMS)
+def test_every_declared_list_has_the_price_of_its_kind() -> None:
+    """A price is known, not the one for want of another; v1 is twice as dear."""
+    archives = {"/api/v2/deals/archived": 20, "/api/v1/leads/archived": 40}
+    small = {"/api/v2/pipelines": 5, "/api/v2/stages": 5}
+    for stream in STREAMS:
+        usual = 10 if stream.path.startswith("/api/v2/") else 20
+        assert price("GET", stream.path) == {**archives, **small}.get(stream.path, usual)
+
+
+def test_no_declared_list_is_out_of_support() -> None:
+    """What v2 lists is never read over v1."""
+    old = {stream.path for stream in STREAMS if not stream.path.startswith("/api/v2/")}
+    kinds = "users currencies activityTypes leadLabels filters leadFields leads notes files"
+    assert old == {*(f"/api/v1/{kind}" for kind in kinds.split()), "/api/v1/leads/archived"}

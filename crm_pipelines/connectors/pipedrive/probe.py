@@ -9,15 +9,14 @@ from typing import Any
 import httpx
 
 from crm_pipelines.connectors.pipedrive.costs import price
-from crm_pipelines.connectors.pipedrive.streams import PipedriveStream
+from crm_pipelines.connectors.pipedrive.declaration import PipedriveStream
 from crm_pipelines.model.call import Call
 from crm_pipelines.model.errors import Truncated
 from crm_pipelines.model.probe import Price, Probe
+from crm_pipelines.model.stream import Type
 from crm_pipelines.transport.door import Door
 
-PAGE = 500
-"""The largest page of the API; the price is per call, so the largest page is the cheapest."""
-
+NEWEST = {"sort": "id DESC"}
 ME = "/api/v1/users/me"
 SECONDS_PER_CALL = 1.0
 """For a page of 500, until syncs have shown how long this account really takes."""
@@ -32,9 +31,10 @@ def introduce(door: Door) -> str:
 
 def probe(door: Door, stream: PipedriveStream) -> Probe:
     """Ids count up from 1, so that the largest one is the most records there can be."""
-    if not stream.windowed:
+    if not stream.windowed or stream.key.type is not Type.INTEGER:
         return Probe()
-    params = {**stream.params, "limit": "1", "sort_by": "id", "sort_direction": "desc"}
+    order = {"sort_by": "id", "sort_direction": "desc"}
+    params = {**stream.params, "limit": "1", **(order if stream.paged == "cursor" else NEWEST)}
     found = _data(door.send(Call("GET", stream.path, params, cost=price("GET", stream.path))))
     if not found:
         return Probe(records=0, exact=True)
@@ -43,7 +43,7 @@ def probe(door: Door, stream: PipedriveStream) -> Probe:
 
 def whole_price(stream: PipedriveStream, records: int | None) -> Price:
     """One call for every started page, and one at least."""
-    calls = max(1, math.ceil((records or 0) / PAGE))
+    calls = max(1, math.ceil((records or 0) / stream.page))
     return Price(calls, calls * price("GET", stream.path), calls * SECONDS_PER_CALL)
 
 

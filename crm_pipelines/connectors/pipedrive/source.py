@@ -3,37 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
-
-import msgspec
+from typing import TYPE_CHECKING
 
 from crm_pipelines.connectors.pipedrive.answers import classify, observe
 from crm_pipelines.connectors.pipedrive.costs import price
-from crm_pipelines.connectors.pipedrive.probe import PAGE, introduce, probe, whole_price
+from crm_pipelines.connectors.pipedrive.declaration import PipedriveStream
+from crm_pipelines.connectors.pipedrive.listed import Listed, inside, marker, read_list, to_table
+from crm_pipelines.connectors.pipedrive.numbered_pages import read_numbered
+from crm_pipelines.connectors.pipedrive.parameters import list_parameters
+from crm_pipelines.connectors.pipedrive.probe import introduce, probe, whole_price
 from crm_pipelines.connectors.pipedrive.settings import PipedriveSettings
-from crm_pipelines.connectors.pipedrive.streams import PipedriveStream
 from crm_pipelines.model.call import Budget, Call
-from crm_pipelines.model.errors import BadCredentials, RetriableError, Truncated
-from crm_pipelines.model.json_text import mend_surrogates
+from crm_pipelines.model.errors import BadCredentials, Truncated
 from crm_pipelines.model.probe import Price, Probe
-from crm_pipelines.model.source import RAW, Page, Place
+from crm_pipelines.model.source import Page, Place
 from crm_pipelines.model.stream import Field, Stream
 from crm_pipelines.model.window import Slice
 from crm_pipelines.transport.door import Door
 
 if TYPE_CHECKING:
     import httpx
-
-
-class _More(msgspec.Struct):
-    next_cursor: str | None = None
-
-
-class _List(msgspec.Struct):
-    data: list[msgspec.Raw] | None
-    success: bool = True
-    additional_data: _More | None = None
+    import msgspec
 
 
 class _Token:
@@ -48,7 +38,12 @@ class _Token:
         return {"x-api-token": self._token}
 
     def renew(self) -> None:
-        """A token cannot be renewed; the next answer says what is wrong with it."""
+        """A token cannot be renewed."""
+        raise BadCredentials(
+            "Pipedrive does not accept the API token: copy it from Settings > Personal "
+            "preferences > API in Pipedrive into PIPEDRIVE_API_TOKEN; making a new one ended the "
+            "old one"
+        )
 
 
 class PipedriveSource:
@@ -56,7 +51,6 @@ class PipedriveSource:
 
     def __init__(self, door: Door) -> None:
         self._door = door
-        self._decoder = msgspec.json.Decoder(_List)
 
     def describe(self, stream: Stream) -> tuple[Field, ...]:
         """The declared fields: custom ones live in one column."""
@@ -67,25 +61,39 @@ class PipedriveSource:
     ) -> Iterator[Page]:
         """Pages in the order of ids: a record that changes while we read keeps its turn."""
         assert isinstance(stream, PipedriveStream)
-        params = _parameters(stream, part)
-        left = part.max_records
-        cursor = place.get("cursor") if place else None
-        seen = place.get("seen", 0) if place else 0
+        params = list_parameters(stream, part)
+        if stream.paged == "offset":
+            reading = read_numbered(self._asker(stream), stream, params, part, place)
+        elif stream.paged == "cursor":
+            reading = self._by_cursor(stream, params, part, place)
+        else:
+            every = self._list(stream, params).records
+            reading = iter([(every[: part.max_records or None], None)])
+        for records, following in reading:
+            yield Page(to_table(records, stream), following)
+
+    def _by_cursor(
+        self, stream: PipedriveStream, params: dict[str, str], part: Slice, place: Place | None
+    ) -> Iterator[tuple[list[msgspec.Raw], Place | None]]:
+        left, size = part.max_records, min(part.page_size or stream.page, stream.page)
+        cursor, seen = (place["cursor"], place["seen"]) if place else (None, 0)
+        trimmed = part.end is not None and stream.windows == "since"
+        mark = marker(stream)
         while True:
-            if cursor:
-                params["cursor"] = cursor
-            if left and stream.paged != "none":
-                params["limit"] = str(min(int(params.get("limit", PAGE)), left - seen))
-            found = self._list(stream, params)
-            records = found.data or []
+            params["limit"] = str(min(size, left - seen) if left and not trimmed else size)
+            found = self._list(stream, {**params, "cursor": cursor} if cursor else params)
+            records = found.records
+            if trimmed:
+                records = [raw for raw in records if inside(mark(raw), part)]
+            records = records[: left - seen] if left else records
             seen += len(records)
-            if left and stream.paged == "none":
-                records = records[:left]
-            cursor = found.additional_data.next_cursor if found.additional_data else None
-            done = not cursor or bool(left and seen >= left)
-            yield Page(_table(records), None if done else {"cursor": cursor, "seen": seen})
-            if done:
+            if cursor is not None and found.next_cursor == cursor:
+                raise Truncated(f"Pipedrive repeats a page of {stream.name} without end")
+            cursor = found.next_cursor
+            if not cursor or (left and seen >= left):
+                yield records, None
                 return
+            yield records, {"cursor": cursor, "seen": seen}
 
     def introduce(self) -> str:
         """The user and the company behind the login."""
@@ -105,27 +113,18 @@ class PipedriveSource:
         """Close the connections."""
         self._door.close()
 
-    def _list(self, stream: PipedriveStream, params: Mapping[str, str]) -> _List:
-        found: list[_List] = []
+    def _asker(self, stream: PipedriveStream) -> Callable[[Mapping[str, str]], Listed]:
+        return lambda params: self._list(stream, params)
+
+    def _list(self, stream: PipedriveStream, params: Mapping[str, str]) -> Listed:
+        found: list[Listed] = []
 
         def read(response: httpx.Response) -> None:
-            found.append(self._decode(response.read()))
+            found.append(read_list(response.read()))
 
         cost = price("GET", stream.path)
         self._door.fetch(Call("GET", stream.path, dict(params), cost=cost), read)
         return found[-1]
-
-    def _decode(self, body: bytes) -> _List:
-        try:
-            page = self._decoder.decode(body)
-        except msgspec.MsgspecError as error:
-            mended = mend_surrogates(body)
-            if mended == body:
-                raise Truncated(f"Pipedrive's answer is not whole ({error})") from error
-            return self._decode(mended)
-        if not page.success:
-            raise RetriableError("Pipedrive says 200, and that it failed")
-        return page
 
 
 def open_source(settings: PipedriveSettings, budget: Budget) -> PipedriveSource:
@@ -138,32 +137,6 @@ def open_source(settings: PipedriveSettings, budget: Budget) -> PipedriveSource:
             login=_Token(settings),
             classify=classify,
             observe=observe,
+            timeouts=settings,
         )
     )
-
-
-def _parameters(stream: PipedriveStream, part: Slice) -> dict[str, str]:
-    if stream.paged == "none":
-        return dict(stream.params)
-    params = {**stream.params, "limit": str(min(part.page_size or PAGE, PAGE))}
-    if not stream.name.endswith("_fields"):
-        params.update(sort_by="id", sort_direction="asc")
-    if part.start is not None:
-        params["updated_since"] = _second(part.start)
-    if part.end is not None:
-        params["updated_until"] = _second(part.end, up=True)
-    return params
-
-
-def _second(moment: datetime, *, up: bool = False) -> str:
-    """RFC 3339 in whole seconds: the API rejects fractions."""
-    whole = moment.astimezone(UTC).replace(microsecond=0)
-    if up and whole < moment:
-        whole += timedelta(seconds=1)
-    return whole.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _table(records: list[Any]) -> Any:
-    import pyarrow as pa
-
-    return pa.table({RAW: pa.array([bytes(record) for record in records], pa.binary())})

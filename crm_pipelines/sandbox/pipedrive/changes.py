@@ -142,6 +142,9 @@ class Changes:
 
     def _known(self, name: str, given: Mapping[str, Any]) -> Record:
         unknown = set(given) - set(blank(name))
+        if name == "leads":  # their custom fields are those of deals, beside the other keys
+            codes = {field["field_code"] for field in self._fields.custom("deals")}
+            unknown = {key for key in unknown if key.partition("_")[0] not in codes}
         if unknown:
             raise ValueError(f"{name} have no {', '.join(sorted(unknown))}")
         return dict(given)

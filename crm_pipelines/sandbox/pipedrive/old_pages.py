@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
@@ -12,14 +11,16 @@ from starlette.responses import Response
 from crm_pipelines.sandbox.pipedrive.old_shapes import old
 from crm_pipelines.sandbox.pipedrive.operation import Call, success
 from crm_pipelines.sandbox.pipedrive.records import Question, decode
-from crm_pipelines.sandbox.pipedrive.refusals import invalid
 from crm_pipelines.sandbox.pipedrive.schema import COLLECTIONS
 
 Answer = Callable[[Call], Response]
 
 
 def pager(name: str, *, flat: bool = False, archived: bool | None = None) -> Answer:
-    """The list of a collection. ``flat``: paging keys stand in ``additional_data`` itself."""
+    """The list of a collection. ``flat``: paging keys stand in ``additional_data`` itself.
+
+    Rows that the list begins with are simply passed over: a page moves when one of them goes.
+    """
 
     def answer(call: Call) -> Response:
         question = Question(name)
@@ -33,7 +34,7 @@ def pager(name: str, *, flat: bool = False, archived: bool | None = None) -> Ans
         if "updated_since" in call.query:
             since = datetime.fromisoformat(call.query["updated_since"].replace("Z", "+00:00"))
             question.require("update_time >= ?", COLLECTIONS[name].write_time(since))
-        _sort(question, call.query.get("sort"))
+        question.sort, question.descending = call.query.get("sort", ("id", False))
         start, limit = window(call)
         question.offset, question.limit = start, limit + 1
         rows = call.company.records.select(question)
@@ -56,13 +57,3 @@ def paged(data: Sequence[Any], start: int, limit: int, *, more: bool, flat: bool
     if more:
         paging["next_start"] = start + limit
     return success(list(data) or None, additional_data={"pagination": paging})
-
-
-def _sort(question: Question, wish: str | None) -> None:
-    if wish is None:
-        return
-    found = re.fullmatch(r"(\w+)( (?:asc|desc))?", wish.strip(), re.IGNORECASE)
-    if found is None or found[1] not in ("id", *COLLECTIONS[question.collection].sorts):
-        raise invalid('"sort" must be a field, with ASC or DESC')
-    question.sort = found[1]
-    question.descending = (found[2] or "").strip().lower() == "desc"

@@ -40,9 +40,16 @@ def old(collection: str, record: Record | None) -> Record | None:
     if "label_ids" in record:
         made["label"] = record["label_ids"][0] if record["label_ids"] else None
         made["label_ids"] = record["label_ids"]
-    for code, value in (record.get("custom_fields") or {}).items():
-        made.update(_flat(code, value))
-    return made
+    return {**made, **_flattened(record.get("custom_fields") or {})}
+
+
+def flat_values(custom: Record) -> Record:
+    """Custom values as leads show them: those that are set, beside the other keys."""
+    return _flattened({code: value for code, value in custom.items() if value is not None})
+
+
+def _flattened(custom: Record) -> Record:
+    return {key: part for code, value in custom.items() for key, part in _flat(code, value).items()}
 
 
 def _value(key: str, value: Any) -> Any:

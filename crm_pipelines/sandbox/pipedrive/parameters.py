@@ -98,6 +98,20 @@ def choices(*allowed: str) -> Reader:
     return read
 
 
+def order(*allowed: str) -> Reader:
+    """The v1 way: ``field DESC``, and more of them after commas, in one direction all."""
+
+    def read(value: str) -> tuple[str, bool]:
+        found = [re.fullmatch(r"(\w+)( (?:asc|desc))?", p.strip(), re.I) for p in value.split(",")]
+        fields = [one[1] for one in found if one is not None and one[1] in allowed]
+        downward = {(one[2] or "").strip().lower() == "desc" for one in found if one is not None}
+        if len(fields) != len(found) or len(downward) != 1 or fields[1:] not in ([], ["id"]):
+            raise ValueError(f"must be one of {', '.join(allowed)} with ASC or DESC")
+        return fields[0], downward.pop()
+
+    return read
+
+
 def parse(
     declared: Mapping[str, Reader], given: list[tuple[str, str]], limits: Mapping[str, int]
 ) -> dict[str, Any]:
@@ -127,8 +141,8 @@ def _page_limit(largest: int) -> Reader:
     return read
 
 
-page_limit, search_limit = _page_limit(500), _page_limit(100)
-_LARGEST: dict[Reader, int] = {page_limit: 500, search_limit: 100}
+page_limit, search_limit, file_limit = _page_limit(500), _page_limit(100), _page_limit(100)
+_LARGEST: dict[Reader, int] = {page_limit: 500, search_limit: 100, file_limit: 100}
 PAGE: dict[str, Reader] = {"limit": page_limit, "cursor": text}
 """Parameters of every v2 list."""
 V1_PAGE: dict[str, Reader] = {"start": natural, "limit": page_limit}

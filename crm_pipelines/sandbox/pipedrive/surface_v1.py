@@ -17,9 +17,11 @@ from crm_pipelines.sandbox.pipedrive.parameters import (
     Reader,
     choice,
     choices,
+    file_limit,
     flag,
     integer,
     moment,
+    order,
     text,
 )
 from crm_pipelines.sandbox.pipedrive.recents import ITEMS, recents
@@ -33,8 +35,7 @@ LEADS: dict[str, Reader] = {
     "owner_id": integer,
     "person_id": integer,
     "organization_id": integer,
-    "updated_since": moment,
-    "sort": text,
+    "sort": order("id", "update_time", "add_time"),
 }
 NOTES: dict[str, Reader] = {
     **V1_PAGE,
@@ -44,7 +45,12 @@ NOTES: dict[str, Reader] = {
     "person_id": integer,
     "org_id": integer,
     "updated_since": moment,
-    "sort": text,
+    "sort": order("id", "update_time", "add_time"),
+}
+FILES: dict[str, Reader] = {
+    **V1_PAGE,
+    "limit": file_limit,
+    "sort": order("id", "update_time"),
 }
 FIELDS = {"dealFields": "deals", "personFields": "persons", "organizationFields": "organizations"}
 SUPERSEDED = ("persons", "organizations", "deals", "activities", "products", "pipelines", "stages")
@@ -71,12 +77,13 @@ def _table() -> Iterator[tuple[str, str, Kind, Answer, dict[str, Reader]]]:
     yield "GET", "/currencies", "list", _currencies, {"term": text}
     yield "GET", "/activityTypes", "list", _whole("activityTypes"), {}
     yield "GET", "/leadLabels", "list", _whole("leadLabels"), {}
-    yield "GET", "/leads", "list", pager("leads", flat=True, archived=False), LEADS
+    leads: dict[str, Reader] = {**LEADS, "updated_since": moment}
+    yield "GET", "/leads", "list", pager("leads", flat=True, archived=False), leads
     yield "GET", "/leads/archived", "list_archived", pager("leads", flat=True, archived=True), LEADS
     yield "GET", "/notes", "list", pager("notes"), NOTES
-    yield "GET", "/files", "list", pager("files"), {**V1_PAGE, "sort": text}
+    yield "GET", "/files", "list", pager("files"), FILES
     kinds = choice("deals", "leads", "org", "people", "products", "activity", "projects")
-    yield "GET", "/filters", "list", pager("filters"), {**V1_PAGE, "type": kinds}
+    yield "GET", "/filters", "list", _filters, {"type": kinds}
     since: dict[str, Reader] = {"since_timestamp": text, "items": choices(*ITEMS), **V1_PAGE}
     yield "GET", "/recents", "list", recents, since
     for path, collection in FIELDS.items():
@@ -88,6 +95,14 @@ def _table() -> Iterator[tuple[str, str, Kind, Answer, dict[str, Reader]]]:
 def _whole(name: str) -> Answer:
     """These lists have no pages."""
     return lambda call: success(list(call.company.records.each(name)))
+
+
+def _filters(call: Call) -> Response:
+    """Without their conditions, which only a single filter shows; no pages."""
+    every = call.company.records.each("filters")
+    kind = call.query.get("type")
+    shown = [one for one in every if kind in (None, one["type"])]
+    return success([{k: v for k, v in one.items() if k != "conditions"} for one in shown])
 
 
 def _me(call: Call) -> Response:

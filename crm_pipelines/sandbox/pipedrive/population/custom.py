@@ -36,7 +36,7 @@ OPTIONS = {
     "enum": ("Cardiology", "Dental", "General practice", "N/A", "Oncology"),
     "set": ("Golf", "Newsletter", "Wine, red", 'Say "hi"', "Ünïcode"),
 }
-FIRST_OPTION = {"persons": 10, "organizations": 40, "deals": 70}
+FIRST_OPTION = {"persons": 10, "organizations": 40, "deals": 70, "products": 200}
 
 
 def code_of(seed: int, collection: str, name: str) -> str:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from crm_pipelines.sandbox.pipedrive.company import Company
-from crm_pipelines.sandbox.pipedrive.population import custom, entities, fixed, system_fields
+from crm_pipelines.sandbox.pipedrive.population import (
+    attached,
+    custom,
+    entities,
+    fixed,
+    system_fields,
+)
 from crm_pipelines.sandbox.pipedrive.search_index import PLAIN
 from crm_pipelines.sandbox.world import World
 
-WITH_CUSTOM = ("persons", "organizations", "deals")
+WITH_CUSTOM = ("persons", "organizations", "deals", "products")
 
 
 def fill(company: Company, world: World) -> None:
@@ -28,13 +34,13 @@ def fill(company: Company, world: World) -> None:
         records.put("users", fixed.users())
         records.put("pipelines", fixed.pipelines())
         records.put("stages", fixed.stages())
-        records.put("products", fixed.products(seed))
+        records.put("products", fixed.products(seed, sizes, own["products"]))
         records.put("currencies", fixed.currencies())
         records.put("activityTypes", fixed.activity_types())
-        records.put("leadLabels", fixed.lead_labels())
-        records.put("leads", fixed.leads(seed, sizes))
-        records.put("notes", fixed.notes(seed, sizes))
-        records.put("files", fixed.files(sizes))
+        records.put("leadLabels", attached.lead_labels())
+        records.put("leads", attached.leads(seed, sizes, own["deals"]))
+        records.put("notes", attached.notes(seed, sizes))
+        records.put("files", attached.files(sizes))
         records.put("filters", fixed.filters())
         for name in PLAIN:
             company.index.add_all(name, records.each(name))

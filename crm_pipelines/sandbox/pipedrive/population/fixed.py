@@ -1,12 +1,13 @@
-"""The small collections: users, pipelines, stages, products and the v1-only lists."""
+"""The small collections: users, pipelines, stages, products and the lists a company sets up."""
 
 from __future__ import annotations
 
 import random
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from crm_pipelines.sandbox.pipedrive.population import words
+from crm_pipelines.sandbox.pipedrive.population.custom import Values
 from crm_pipelines.sandbox.pipedrive.population.entities import (
     ACTIVITY_TYPES,
     STAGES,
@@ -85,9 +86,10 @@ def stages() -> Iterator[Record]:
             }
 
 
-def products(seed: int) -> Iterator[Record]:
-    """Twenty."""
+def products(seed: int, sizes: Sizes, fields: Sequence[Record]) -> Iterator[Record]:
+    """Twenty, one never changed since an import."""
     rng = random.Random(f"{seed}/products")
+    custom = Values(rng, fields, sizes.persons, sizes.organizations)
     for number in range(1, 21):
         yield {
             "id": number,
@@ -95,14 +97,14 @@ def products(seed: int) -> Iterator[Record]:
             "code": f"00{number}",
             "unit": rng.choice(("piece", "hour", "")),
             "tax": rng.choice((0, 20, 7.5)),
-            "description": None,
+            "description": rng.choice((None, *words.AWKWARD_TEXTS)),
             "category": None,
             "is_deleted": False,
             "is_linkable": True,
             "visible_to": 3,
             "owner_id": rng.randint(1, USERS),
             "add_time": ADDED,
-            "update_time": CHANGED,
+            "update_time": CHANGED if number != 7 else None,
             "billing_frequency": "one-time",
             "billing_frequency_cycles": None,
             "prices": [
@@ -115,7 +117,7 @@ def products(seed: int) -> Iterator[Record]:
                     "notes": "",
                 }
             ],
-            "custom_fields": {},
+            "custom_fields": custom.make(),
         }
 
 
@@ -150,107 +152,6 @@ def activity_types() -> Iterator[Record]:
         }
 
 
-def lead_labels() -> Iterator[Record]:
-    """Three."""
-    for number, (name, color) in enumerate((("Hot", "red"), ("Warm", "yellow"), ("Cold", "blue"))):
-        yield {
-            "id": str(uuid.UUID(int=0xABC0 + number)),
-            "name": name,
-            "color": color,
-            "add_time": "2015-01-05T08:00:00.000Z",
-            "update_time": "2020-02-29T12:00:00.000Z",
-        }
-
-
-def leads(seed: int, sizes: Sizes) -> Iterator[Record]:
-    """Twelve, two of them in the archive; UUID ids, times with milliseconds."""
-    rng = random.Random(f"{seed}/leads")
-    labels = [label["id"] for label in lead_labels()]
-    for number in range(12):
-        yield {
-            "id": str(uuid.UUID(int=rng.getrandbits(128), version=4)),
-            "title": f"{rng.choice(words.COMPANY_WORDS)} lead",
-            "owner_id": rng.randint(1, USERS),
-            "creator_id": 1,
-            "label_ids": rng.sample(labels, rng.randint(0, 2)),
-            "person_id": rng.randint(1, sizes.persons) if sizes.persons else None,
-            "organization_id": None,
-            "source_name": "Manually created",
-            "origin": "ManuallyCreated",
-            "origin_id": None,
-            "channel": None,
-            "channel_id": None,
-            "source_deal_id": None,
-            "is_archived": number % 6 == 5,
-            "was_seen": rng.random() < 0.5,
-            "value": {"amount": rng.randrange(10**5), "currency": "EUR"} if number % 2 else None,
-            "expected_close_date": None,
-            "next_activity_id": None,
-            "add_time": f"2021-03-{number + 1:02d}T10:00:00.123Z",
-            "update_time": f"2022-03-{number + 1:02d}T10:00:00.456Z",
-            "visible_to": "3",
-            "cc_email": f"sandbox+lead{number}@pipedrivemail.example.com",
-        }
-
-
-def notes(seed: int, sizes: Sizes) -> Iterator[Record]:
-    """Twenty-five, on persons and deals."""
-    rng = random.Random(f"{seed}/notes")
-    for number in range(1, 26):
-        on_deal = number % 2 == 0 and sizes.deals > 0
-        yield {
-            "id": number,
-            "active_flag": True,
-            "add_time": ADDED_V1,
-            "update_time": CHANGED_V1,
-            "content": f"<p>Note {number}: {rng.choice(words.SUBJECTS)}</p>",
-            "lead_id": None,
-            "deal_id": rng.randint(1, sizes.deals) if on_deal else None,
-            "person_id": rng.randint(1, sizes.persons) if not on_deal and sizes.persons else None,
-            "org_id": None,
-            "project_id": None,
-            "task_id": None,
-            "user_id": rng.randint(1, USERS),
-            "last_update_user_id": None,
-            "pinned_to_lead_flag": False,
-            "pinned_to_deal_flag": False,
-            "pinned_to_organization_flag": False,
-            "pinned_to_person_flag": False,
-            "pinned_to_project_flag": False,
-            "pinned_to_task_flag": False,
-        }
-
-
-def files(sizes: Sizes) -> Iterator[Record]:
-    """Five attachments."""
-    for number in range(1, 6):
-        yield {
-            "id": number,
-            "user_id": 1,
-            "deal_id": None,
-            "person_id": number if number <= sizes.persons else None,
-            "org_id": None,
-            "product_id": None,
-            "activity_id": None,
-            "lead_id": None,
-            "add_time": ADDED_V1,
-            "update_time": CHANGED_V1,
-            "file_name": f"{uuid.UUID(int=number)}.pdf",
-            "file_type": "pdf",
-            "file_size": 1000 * number,
-            "active_flag": True,
-            "inline_flag": False,
-            "remote_location": "s3",
-            "remote_id": f"company/1/user/1/files/{number}.pdf",
-            "cid": None,
-            "s3_bucket": None,
-            "mail_message_id": None,
-            "mail_template_id": None,
-            "name": f"Offer {number}.pdf",
-            "description": None,
-        }
-
-
 def filters() -> Iterator[Record]:
     """Two that can be used with ``filter_id``."""
     for number, (name, kind, field, value) in enumerate(
@@ -267,13 +168,16 @@ def filters() -> Iterator[Record]:
         yield {
             "id": number,
             "name": name,
+            "filter_code": None,
+            "is_editable": True,
             "active_flag": True,
             "type": kind,
             "temporary_flag": None,
             "user_id": 1,
             "add_time": ADDED_V1,
-            "update_time": CHANGED_V1,
+            "update_time": CHANGED_V1 if number % 2 else None,
             "visible_to": "7",
+            "last_used_time": None,
             "custom_view_id": None,
             "conditions": {
                 "glue": "and",
