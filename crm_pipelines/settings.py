@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Annotated, TypeVar
 
 from dotenv import dotenv_values
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from crm_pipelines.model.errors import ConfigurationError
 
@@ -58,6 +58,7 @@ class Settings(BaseModel):
         DEFAULT_WORKSPACE, alias="CRM_WORKSPACES"
     )
     windows_start: date = Field(date(2015, 1, 1), alias="CRM_WINDOWS_START")
+    encryption_keys: SecretStr = Field(SecretStr(""), alias="CRM_ENCRYPTION_KEYS")
     gateway_host: str = Field("127.0.0.1", alias="CRM_GATEWAY_HOST")
     gateway_port: Port = Field(8000, alias="CRM_GATEWAY_PORT")
     ui_port: Port = Field(3000, alias="CRM_UI_PORT")

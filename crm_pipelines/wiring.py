@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from crm_pipelines import connectors, settings
+from crm_pipelines.audit.log import AuditLog
 from crm_pipelines.budget.ledger import Ledgers
 from crm_pipelines.flows.mirror.flow import Mirror, Progress, silent
 from crm_pipelines.model.connector import Account, Connector
@@ -17,6 +18,8 @@ from crm_pipelines.settings import Settings
 from crm_pipelines.store.checkpoints import Checkpoints
 from crm_pipelines.store.database import Database
 from crm_pipelines.store.staging import Staging
+from crm_pipelines.vault.keys import Keys
+from crm_pipelines.vault.vault import Vault
 
 if TYPE_CHECKING:
     from crm_pipelines.reports.checkup import Checkup
@@ -59,6 +62,22 @@ class Wiring:
     def budget(self) -> Ledgers:
         """The token ledger."""
         return Ledgers(self.database)
+
+    @cached_property
+    def audit(self) -> AuditLog:
+        """Who did what."""
+        return AuditLog(self.database)
+
+    @cached_property
+    def keys(self) -> Keys:
+        """The keys that seal stored logins."""
+        given = self.settings.encryption_keys.get_secret_value()
+        return Keys(given, self.settings.home_path)
+
+    @cached_property
+    def vault(self) -> Vault:
+        """Stored logins."""
+        return Vault(self.database, self.keys, self.audit.note)
 
     @cached_property
     def staging(self) -> Staging:

@@ -1,0 +1,1 @@
+"""Sealed credentials and the keys that seal them."""

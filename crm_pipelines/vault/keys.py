@@ -1,0 +1,132 @@
+"""The keys that seal: from ``CRM_ENCRYPTION_KEYS``, else a file in ``CRM_HOME``, newest first."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cryptography.fernet import Fernet
+
+from crm_pipelines.model.errors import ConfigurationError, SystemTrouble
+
+VARIABLE = "CRM_ENCRYPTION_KEYS"
+FILE = "encryption_keys"
+_log = logging.getLogger("crm_pipelines.vault")
+
+
+@dataclass(frozen=True)
+class Key:
+    """One Fernet key. ``id`` names it without giving it away."""
+
+    text: str = field(repr=False)
+
+    @property
+    def id(self) -> str:
+        """The beginning of its SHA-256; 32 random bytes cannot be guessed from it."""
+        return hashlib.sha256(self.text.encode()).hexdigest()[:12]
+
+    @property
+    def fernet(self) -> Fernet:
+        """The key at work. Raises ``ValueError`` where the text is none."""
+        return Fernet(self.text)
+
+
+class Keys:
+    """Where keys come from. ``given`` is the variable's value, ``home`` is ``CRM_HOME``."""
+
+    def __init__(self, given: str, home: Path) -> None:
+        self._given = given
+        self.path = home / FILE
+
+    @property
+    def in_file(self) -> bool:
+        """Whether the file counts: the variable is not set."""
+        return not self._given
+
+    def read(self) -> list[Key]:
+        """Every key, the one that seals first; none if there is no file yet."""
+        if self._given:
+            return parse(self._given.split(","), VARIABLE)
+        try:
+            lines = self.path.read_text().splitlines()
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise ConfigurationError(f"{self.path} cannot be read: {error.strerror}") from error
+        keys = parse([line for line in lines if not line.startswith("#")], str(self.path))
+        if not keys:
+            raise ConfigurationError(f"{self.path} holds no key: restore it, or delete the file")
+        return keys
+
+    def ready(self) -> list[Key]:
+        """Like ``read``; makes the first key if there is none. Of two makers the first one wins."""
+        keys = self.read()
+        if keys:
+            return keys
+        if self._store([make_key()], replace=False):
+            _log.warning(
+                "Made a key that seals stored logins: %s. Keep a copy of it; without it they are "
+                "lost. Several machines need the same one: set %s there.",
+                self.path,
+                VARIABLE,
+            )
+        return self.read()
+
+    def add(self) -> Key:
+        """A new key in front of those of the file."""
+        key = make_key()
+        self._store([key, *self.read()], replace=True)
+        return key
+
+    def _store(self, keys: Sequence[Key], *, replace: bool) -> bool:
+        """Whole or not at all; False when there was a file that must not be replaced."""
+        head = "# Fernet keys, newest first: they open the logins stored in sync.credentials."
+        text = "\n".join([head, *(key.text for key in keys), ""])
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            # mkstemp makes files that their owner alone can read
+            handle, name = tempfile.mkstemp(dir=self.path.parent, prefix=f".{FILE}.")
+            fresh = Path(name)
+            try:
+                with os.fdopen(handle, "w") as file:
+                    file.write(text)
+                    file.flush()
+                    os.fsync(file.fileno())
+                if replace:
+                    fresh.replace(self.path)
+                    return True
+                os.link(fresh, self.path)
+            except FileExistsError:
+                return False
+            finally:
+                fresh.unlink(missing_ok=True)
+        except OSError as error:
+            raise SystemTrouble(
+                f"{self.path} cannot be written ({error.strerror}): make room and allow it, or "
+                f"set {VARIABLE}"
+            ) from error
+        return True
+
+
+def make_key() -> Key:
+    """A new random key."""
+    return Key(Fernet.generate_key().decode())
+
+
+def parse(texts: Sequence[str], where: str) -> list[Key]:
+    """Keys out of texts; raises ``ConfigurationError`` that names the place, not the value."""
+    keys = [Key(text.strip()) for text in texts if text.strip()]
+    for number, key in enumerate(keys, 1):
+        try:
+            key.fernet  # noqa: B018 (asked for its error)
+        except ValueError as error:
+            raise ConfigurationError(
+                f"{where}: key {number} of {len(keys)} is no Fernet key (44 characters, from "
+                "`crm-pipelines keys new`)"
+            ) from error
+    return keys
