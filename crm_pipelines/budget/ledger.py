@@ -1,86 +1,210 @@
-"""One stream's purse on the shared ledger."""
+"""One caller's purse on the shared ledger."""
 
 from __future__ import annotations
 
 import time
-from datetime import datetime
+import uuid
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import Any
 
-from crm_pipelines.model.call import Call, Limits, Observation
+from crm_pipelines.budget.breaker import PROBE_SECONDS, Breaker
+from crm_pipelines.model.call import GENERAL, Call, Limits, Observation
 from crm_pipelines.model.errors import BudgetSpent
+from crm_pipelines.model.priority import CLAIMS, HEADROOM, Priority, kept_from
 from crm_pipelines.store.database import Database
+
+GRACE_SECONDS = 3.0
+"""A waiting process that does not look again in time is taken for dead after so long."""
+
+ROLLING_SLACK, DAILY_SLACK = 50, 1_000
+"""Units by which the CRM's figure must be below ours before it counts: calls may be under way."""
+
+Clock = Callable[[], datetime | None]
+"""The time that days are counted by; ``None`` is the database's own clock."""
+
+
+def database_clock() -> None:
+    """The clock of production: the database's, the same for every machine."""
 
 
 class Ledger:
     """Pays for the calls of one stream from the budget of its account.
 
     Every spend is one statement in PostgreSQL, so any number of processes and machines can
-    share an account. ``calls`` and ``tokens`` count what this purse spent.
+    share an account. ``calls`` and ``tokens`` count what this purse spent. ``user`` is whoever
+    causes the calls, where a ceiling per user is set.
     """
 
     def __init__(
-        self, database: Database, workspace: str, crm: str, stream: str, limits: Limits
+        self,
+        database: Database,
+        account: dict[str, str],
+        stream: str,
+        limits: Limits,
+        priority: Priority,
+        user: str = "",
+        clock: Clock = database_clock,
     ) -> None:
-        self._database, self._limits = database, limits
-        self._account = {"workspace": workspace, "crm": crm}
-        self._stream = stream
+        self._database, self._limits, self._clock = database, limits, clock
+        self._account, self._stream, self._priority = account, stream, priority
+        self._windows = _windows(limits, user)
+        self._ticket = uuid.uuid4().hex
+        self._breaker = Breaker(database, account, self._ticket)
+        self._day: date | None = None
+        self._kind = GENERAL
+        self._in_trouble = False
         self.calls = 0
         self.tokens = 0
 
+    def admit(self) -> None:
+        """Raise ``CircuitOpen`` where not even a login is worth trying."""
+        if self._day is None or self._in_trouble:
+            self._breaker.look()
+
     def spend(self, call: Call) -> None:
-        """Pay, then wait for the turn that was reserved. Raises ``BudgetSpent``."""
-        requests, seconds = self._limits.bursts.get(call.kind, (1_000, 1.0))
-        rows = self._database.run(
-            "budget.spend",
-            {
-                **self._account,
-                "stream": self._stream,
-                "cost": call.cost,
-                "daily": self._limits.daily,
-                "share": self._limits.share,
-                "kind": call.kind,
-                "requests": requests,
-                "seconds": seconds,
-            },
-        )
-        if not rows:
-            resumes_at = self._resumes_at()
-            raise BudgetSpent(f"the daily budget of {self._account['crm']} is spent", resumes_at)
+        """Pay and take a turn, in one step, once it has come.
+
+        Raises ``BudgetSpent`` and ``CircuitOpen``. Nothing is paid while waiting.
+        """
+        values = self._wish(call)
+        row = self._database.run("budget.spend", values)[0]
+        while row["verdict"] == "wait":
+            self._nap(row["wait"])
+            row = self._database.run("budget.spend", values)[0]
+        if row["verdict"] == "open":
+            raise self._breaker.refusal(row["until"], row["failures"], row["reason"])
+        if row["verdict"] == "spent":
+            raise BudgetSpent(self._spent_words(), row["until"])
+        self._day, self._kind, self._in_trouble = row["day"], call.kind, row["failures"] > 0
         self.calls += 1
         self.tokens += call.cost
-        time.sleep(rows[0]["wait"])
+
+    def refund(self, call: Call) -> None:
+        """The call never left."""
+        self._database.run("budget.refund", {**self._about(), "day": self._day, "cost": call.cost})
+        self.calls -= 1
+        self.tokens -= call.cost
 
     def learn(self, seen: Observation) -> None:
         """Correct the ledger by the CRM's own figures; others may use the same account."""
-        if seen.remaining is None and seen.daily is None:
+        window = self._windows.get(GENERAL)
+        burst = seen.burst if window and seen.burst_left is not None else None
+        if seen.remaining is None and burst is None:
             return
+        slack = max(DAILY_SLACK, (seen.daily or self._limits.daily) // 20)
         self._database.run(
             "budget.learn",
             {
-                **self._account,
+                **self._about(),
+                "day": self._day,
+                "configured": self._limits.daily,
                 "daily": seen.daily,
                 "remaining": seen.remaining,
-                "configured": self._limits.daily,
+                "slack": ROLLING_SLACK if self._limits.rolling else slack,
+                "kind": GENERAL,
+                "requests": window[0] if window else 0,
+                "seconds": window[1] if window else 0.0,
+                "burst": burst,
+                "burst_left": seen.burst_left,
             },
         )
 
-    def exhaust(self, resumes_at: datetime | None) -> datetime:
-        """Stop every process that uses this account until then (midnight UTC if not known)."""
-        until = resumes_at or self._resumes_at()
-        self._database.run("budget.exhaust", {**self._account, "until": until})
-        return until
-
-    def _resumes_at(self) -> datetime:
-        row = self._database.run("budget.resumes_at", self._account)[0]
-        found: datetime = row["at"]
+    def exhaust(self, wait: float | None) -> datetime:
+        """Stop every process that uses this account, for so long or until the next day begins."""
+        row = self._database.run("budget.exhaust", {**self._about(), "wait": wait})[0]
+        found: datetime = row["exhausted_until"]
         return found
+
+    def report(self, trouble: Exception | None) -> None:
+        """Tell the circuit breaker how a call ended."""
+        if trouble is not None:
+            self._in_trouble = True
+            self._breaker.fail(trouble)
+        elif self._in_trouble:
+            self._in_trouble = False
+            self._breaker.close()
+
+    def block(self, trouble: Exception) -> None:
+        """Shut the door for every process of this account."""
+        self._in_trouble = True
+        self._breaker.block(trouble)
+
+    def _nap(self, seconds: float) -> None:
+        try:
+            time.sleep(seconds)
+        except BaseException:
+            self._database.run("budget.leave", {**self._account, "ticket": self._ticket})
+            raise
+
+    def _about(self) -> dict[str, Any]:
+        return {
+            **self._account,
+            "stream": self._stream,
+            "ticket": self._ticket,
+            "priority": self._priority.label,
+            "rank": int(self._priority),
+            "now": self._clock(),
+            "zone": self._limits.zone,
+            "rolling": self._limits.rolling,
+        }
+
+    def _wish(self, call: Call) -> dict[str, Any]:
+        elsewhere = self._limits.bursts.keys() - {GENERAL, call.kind}
+        kinds = [kind for kind in self._windows if kind not in elsewhere]
+        return {
+            **self._about(),
+            "patience": CLAIMS[self._priority].patience,
+            "cost": call.cost,
+            "daily": self._limits.daily,
+            "share": self._limits.share,
+            "kept": kept_from(self._priority),
+            "kinds": kinds,
+            "requests": [self._windows[kind][0] for kind in kinds],
+            "seconds": [self._windows[kind][1] for kind in kinds],
+            "headroom": HEADROOM,
+            "grace": GRACE_SECONDS,
+            "probe": PROBE_SECONDS,
+        }
+
+    def _spent_words(self) -> str:
+        words = f"the daily budget of {self._account['crm']} is spent"
+        if self._priority is Priority.INTERACTIVE:
+            return words
+        return f"{words}, as far as it is for {CLAIMS[self._priority].what}"
 
 
 class Ledgers:
     """Purses of every account that shares this database."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, clock: Clock = database_clock) -> None:
+        self._database, self._clock = database, clock
 
-    def purse(self, workspace: str, crm: str, stream: str, limits: Limits) -> Ledger:
+    def purse(
+        self,
+        workspace: str,
+        crm: str,
+        stream: str,
+        limits: Limits,
+        priority: Priority = Priority.DELTA,
+        user: str = "",
+    ) -> Ledger:
         """A purse for one stream's calls."""
-        return Ledger(self._database, workspace, crm, stream, limits)
+        account = {"workspace": workspace, "crm": crm}
+        return Ledger(self._database, account, stream, limits, priority, user, self._clock)
+
+    def now(self) -> datetime:
+        """The time that days are counted by."""
+        found = self._clock()
+        if found is not None:
+            return found
+        now: datetime = self._database.run("budget.now")[0]["now"]
+        return now
+
+
+def _windows(limits: Limits, user: str) -> dict[str, tuple[int, float]]:
+    """Every window that calls of this purse may have to take a place in, in one fixed order."""
+    windows = dict(sorted(limits.bursts.items()))
+    if user and limits.user_calls:
+        windows[f"user {user}"] = (limits.user_calls, 60.0)
+    return windows

@@ -17,6 +17,14 @@ class RetriableError(CrmError):
         self.wait = wait
 
 
+class NotApplied(RetriableError):
+    """Turned away before anything was done: even a write may be sent again."""
+
+
+class OutcomeUnknown(CrmError):
+    """A write got no answer that tells whether it was applied: look before sending it again."""
+
+
 class LoginExpired(CrmError):
     """The session is gone: log in again, once, and repeat."""
 
@@ -29,7 +37,27 @@ class BadCredentials(FatalError):
     """The CRM does not accept our login."""
 
 
-class Unreachable(RetriableError):
+class InvalidData(FatalError):
+    """The CRM refuses the values; ``fields`` names those it complains of, where it says so."""
+
+    def __init__(self, message: str, fields: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.fields = fields
+
+
+class Blocked(FatalError):
+    """The CRM has shut this account out: nothing more is sent for it for a long while."""
+
+
+class CircuitOpen(CrmError):
+    """Too much went wrong in a row: the CRM is left alone until ``until`` (aware)."""
+
+    def __init__(self, message: str, until: datetime) -> None:
+        super().__init__(message)
+        self.until = until
+
+
+class Unreachable(NotApplied):
     """Nothing answers at the CRM's address; nothing was sent."""
 
 

@@ -2,40 +2,33 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 import httpx
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
+from tenacity import RetryCallState, Retrying
 
 from crm_pipelines.model.call import Budget, Call, Classify, Login, Observe
 from crm_pipelines.model.errors import (
     BadCredentials,
+    Blocked,
     BudgetSpent,
     DailyLimit,
+    FatalError,
+    GoneError,
     LoginExpired,
+    NotApplied,
+    OutcomeUnknown,
     RetriableError,
     Truncated,
     Unreachable,
 )
+from crm_pipelines.transport.retries import Retries, failure, pause
+from crm_pipelines.transport.timeouts import Timeouts
+from crm_pipelines.transport.wire import connect, limit
 
 Answer = TypeVar("Answer")
-
-ATTEMPTS = 5
-LONGEST_WAIT = 60.0
-"""Seconds; what a CRM asks for beyond this is capped: such headers are not always right."""
-
-
-@dataclass(frozen=True)
-class Timeouts:
-    """Seconds for connecting and for silence while reading."""
-
-    connect: float = 10.0
-    read: float = 60.0
 
 
 class Door:
@@ -52,17 +45,12 @@ class Door:
         observe: Observe,
         timeouts: Timeouts | None = None,
     ) -> None:
-        limits = timeouts or Timeouts()
         self.title = title
         self._base_url = base_url
         self._budget, self._login = budget, login
         self._classify, self._observe = classify, observe
-        self._client = httpx.Client(
-            base_url=base_url,
-            timeout=httpx.Timeout(limits.read, connect=limits.connect),
-            headers={"Accept-Encoding": "gzip", "User-Agent": "crm-pipelines"},
-            follow_redirects=False,
-        )
+        self._timeouts = timeouts or Timeouts.model_validate({})
+        self._client = connect(base_url, self._timeouts)
 
     def send(self, call: Call) -> httpx.Response:
         """The whole answer to a call. Raises the errors of ``model.errors``."""
@@ -82,28 +70,45 @@ class Door:
         self._client.close()
 
     def _persist(self, call: Call, attempt: Callable[[], Answer]) -> Answer:
+        self._budget.admit()
         retrying = Retrying(
-            retry=retry_if_exception(lambda error: _worth_it(error, call)),
-            wait=_pause,
-            stop=stop_after_attempt(ATTEMPTS),
-            before_sleep=self._prepare,
-            reraise=True,
+            retry=Retries(call).again, wait=pause, before_sleep=self._prepare, reraise=True
         )
         try:
-            return retrying(attempt)
+            answer = retrying(attempt)
         except LoginExpired as error:
-            raise BadCredentials(
-                f"{self.title} refuses the login again and again: {error}"
-            ) from error
+            self._budget.report(None)
+            raise BadCredentials(f"{error} (also after a new login)") from error
         except DailyLimit as error:
-            wait = timedelta(seconds=error.wait) if error.wait else None
-            resumes_at = self._budget.exhaust(datetime.now(UTC) + wait if wait else None)
+            resumes_at = self._budget.exhaust(error.wait)
             raise BudgetSpent(f"{self.title} says: {error}", resumes_at) from error
+        except Blocked as error:
+            self._budget.block(error)
+            raise
+        except RetriableError as error:
+            self._note(error)
+            if call.safe or isinstance(error, NotApplied):
+                raise
+            raise OutcomeUnknown(
+                f"it is not known whether {call.method} {call.path} was applied: {error}"
+            ) from error
+        except (FatalError, GoneError):
+            self._budget.report(None)
+            raise
+        self._budget.report(None)
+        return answer
 
     def _prepare(self, state: RetryCallState) -> None:
-        error = state.outcome.exception() if state.outcome else None
+        error = failure(state)
         if isinstance(error, LoginExpired):
             self._login.renew()
+        elif isinstance(error, Unreachable):
+            self._budget.report(error)
+
+    def _note(self, error: RetriableError) -> None:
+        """Refusals that the CRM words itself are no sign of trouble; silence and 5xx are."""
+        if isinstance(error, Unreachable) or not isinstance(error, NotApplied):
+            self._budget.report(error)
 
     def _once(self, call: Call) -> httpx.Response:
         with self._open(call) as response:
@@ -115,15 +120,13 @@ class Door:
         headers = {**self._login.headers(), **call.headers}
         self._budget.spend(call)
         with self._translated():
-            request = self._client.build_request(
-                call.method,
-                call.path,
-                params=dict(call.params) or None,
-                json=call.json,
-                content=call.content,
-                headers=headers,
-            )
-            response = self._client.send(request, stream=True)
+            request = self._request(call, headers)
+            try:
+                response = self._client.send(request, stream=True)
+            except (httpx.ConnectError, httpx.ConnectTimeout):
+                self._budget.refund(call)
+                raise
+            limit(response, request, self._timeouts.request_seconds)
             try:
                 self._budget.learn(self._observe(response))
                 if response.status_code >= 300:
@@ -133,11 +136,21 @@ class Door:
             finally:
                 response.close()
 
+    def _request(self, call: Call, headers: dict[str, str]) -> httpx.Request:
+        return self._client.build_request(
+            call.method,
+            call.path,
+            params=dict(call.params) or None,
+            json=call.json,
+            content=call.content,
+            headers=headers,
+        )
+
     @contextmanager
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except httpx.ConnectError as error:
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             raise Unreachable(
                 f"{self.title} cannot be reached at {self._base_url} ({_plain(error)}): check the "
                 "address, the network and, for https, the certificate"
@@ -150,22 +163,6 @@ class Door:
             raise Unreachable(f"{self._base_url!r} is not an address ({_plain(error)})") from error
         except httpx.TransportError as error:
             raise RetriableError(f"the way to {self.title} broke ({_plain(error)})") from error
-
-
-def _worth_it(error: BaseException, call: Call) -> bool:
-    if isinstance(error, LoginExpired | Unreachable):
-        return True
-    return isinstance(error, RetriableError) and (call.safe or error.wait is not None)
-
-
-def _pause(state: RetryCallState) -> float:
-    error = state.outcome.exception() if state.outcome else None
-    if isinstance(error, LoginExpired):
-        return 0.0
-    asked = error.wait if isinstance(error, RetriableError) else None
-    if asked is not None:
-        return min(asked, LONGEST_WAIT) + random.uniform(0, 0.25)
-    return random.uniform(0.25, 0.5) * float(2 ** (state.attempt_number - 1))
 
 
 def _plain(error: Exception) -> str:

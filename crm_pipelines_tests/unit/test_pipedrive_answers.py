@@ -7,16 +7,20 @@ from typing import Any
 import httpx
 import pytest
 
-from crm_pipelines.connectors.pipedrive.answers import BURST_WAIT, classify, observe
+from crm_pipelines.connectors.pipedrive.answers import BURST_WAIT, ROWS, classify, observe, read
 from crm_pipelines.model.call import Observation
 from crm_pipelines.model.errors import (
-    BadCredentials,
+    Blocked,
     CrmError,
     DailyLimit,
     FatalError,
     GoneError,
+    InvalidData,
+    LoginExpired,
+    NotApplied,
     RetriableError,
 )
+from crm_pipelines.transport.answers import meaning as matching
 
 DAY_SPENT = {"success": False, "error": "daily request budget exceeded", "errorCode": 429}
 BURST = {"success": False, "error": "Request over limit", "errorCode": 429}
@@ -40,29 +44,39 @@ def test_good_answers(status: int) -> None:
     classify(answer(status, {"success": True}))
 
 
-@pytest.mark.parametrize(
-    ("status", "kind"),
-    [
-        (301, FatalError),
-        (400, FatalError),
-        (401, BadCredentials),
-        (402, FatalError),
-        (403, FatalError),
-        (404, GoneError),
-        (405, FatalError),
-        (408, RetriableError),
-        (409, RetriableError),
-        (410, GoneError),
-        (415, FatalError),
-        (422, FatalError),
-        (500, RetriableError),
-        (501, RetriableError),
-        (502, RetriableError),
-        (503, RetriableError),
-    ],
-)
-def test_by_status(status: int, kind: type[CrmError]) -> None:
-    assert type(meaning(answer(status, {"error": "so it is", "error_info": "see there"}))) is kind
+HTML = {"content_type": "text/html; charset=UTF-8"}
+TABLE: list[tuple[str, httpx.Response, type[CrmError]]] = [
+    ("the day is spent", answer(429, DAY_SPENT), DailyLimit),
+    ("too many at once", answer(429, BURST), NotApplied),
+    ("too many at once", answer(429, "<html>slow down</html>", **HTML), NotApplied),
+    ("the login is not accepted", answer(401, {"error": "unauthorized access"}), LoginExpired),
+    ("the firewall's page", answer(403, "<html>blocked</html>", **HTML), Blocked),
+    ("not allowed", answer(403, {"error": "Scope and URL mismatch"}), FatalError),
+    ("not allowed", answer(402, {"error": "account is not open"}), FatalError),
+    ("values refused", answer(400, {"error": "Validation failed"}), InvalidData),
+    ("values refused", answer(422, {"error": "too many webhooks"}), InvalidData),
+    ("no such thing", answer(404), GoneError),
+    ("no such thing", answer(410), GoneError),
+    ("in trouble", answer(408), RetriableError),
+    ("in trouble", answer(409), RetriableError),
+    ("in trouble", answer(500), RetriableError),
+    ("in trouble", answer(501), RetriableError),
+    ("in trouble", answer(503, "<html>origin down</html>", **HTML), RetriableError),
+    ("in trouble", answer(520, " "), RetriableError),
+    ("anything else", answer(301), FatalError),
+    ("anything else", answer(405), FatalError),
+    ("anything else", answer(415), FatalError),
+]
+
+
+@pytest.mark.parametrize(("row", "response", "kind"), TABLE)
+def test_rows(row: str, response: httpx.Response, kind: type[CrmError]) -> None:
+    assert matching(ROWS, read(response)).name == row
+    assert type(meaning(response)) is kind
+
+
+def test_every_row_is_tried_above() -> None:
+    assert {row for row, _, _ in TABLE} == {row.name for row in ROWS}
 
 
 def test_errors_say_what_pipedrive_said() -> None:
@@ -75,11 +89,8 @@ def test_a_wrong_token_names_the_variable() -> None:
     assert "PIPEDRIVE_API_TOKEN" in str(meaning(answer(401, {"error": "unauthorized access"})))
 
 
-def test_a_page_of_the_firewall_is_a_hard_stop() -> None:
-    blocked = answer(403, "<html>blocked</html>", content_type="text/html; charset=UTF-8")
-    error = meaning(blocked)
-    assert type(error) is FatalError
-    assert "stop everything" in str(error)
+def test_a_page_of_the_firewall_says_to_stop_everything() -> None:
+    assert "stop everything" in str(meaning(answer(403, "<html>blocked</html>", **HTML)))
 
 
 @pytest.mark.parametrize(
@@ -124,6 +135,31 @@ def test_headers_tell_of_the_budget() -> None:
         )
     )
     assert seen == Observation(remaining=29_990, daily=30_000)
+
+
+def test_headers_tell_of_the_window() -> None:
+    window = {"x_ratelimit_limit": "40", "x_ratelimit_remaining": "7"}
+    assert observe(answer(200, **window)) == Observation(burst=40, burst_left=7)
+
+
+def test_a_search_says_nothing_of_the_general_window() -> None:
+    found = answer(200, x_ratelimit_limit="10", x_ratelimit_remaining="7")
+    found.request = httpx.Request("GET", "http://crm/api/v2/persons/search")
+    assert observe(found) == Observation()
+
+
+@pytest.mark.parametrize(("asked", "wait"), [("7", 7.0), ("-3", 0.0), ("soon", None)])
+def test_trouble_may_ask_for_patience(asked: str, wait: float | None) -> None:
+    error = meaning(answer(503, retry_after=asked))
+    assert isinstance(error, RetriableError)
+    assert error.wait == wait
+
+
+def test_patience_may_be_asked_for_until_a_date() -> None:
+    error = meaning(answer(503, retry_after="Wed, 21 Oct 2065 07:28:00 GMT"))
+    assert isinstance(error, RetriableError)
+    assert error.wait is not None
+    assert error.wait > 1e8
 
 
 @pytest.mark.parametrize("headers", [{}, {"x_daily_ratelimit_token_remaining": "many"}])

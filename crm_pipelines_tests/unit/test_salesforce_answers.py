@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from crm_pipelines.connectors.salesforce.answers import CODES, classify, observe
+from crm_pipelines.connectors.salesforce.answers import ROWS, classify, observe, read
 from crm_pipelines.model.call import Observation
 from crm_pipelines.model.errors import (
     BadCredentials,
@@ -15,9 +15,12 @@ from crm_pipelines.model.errors import (
     DailyLimit,
     FatalError,
     GoneError,
+    InvalidData,
     LoginExpired,
+    NotApplied,
     RetriableError,
 )
+from crm_pipelines.transport.answers import meaning as matching
 
 
 def answer(status: int, body: Any) -> httpx.Response:
@@ -37,54 +40,63 @@ def test_good_answers(status: int) -> None:
     classify(httpx.Response(status))
 
 
-@pytest.mark.parametrize(
-    ("status", "code", "kind"),
-    [
-        (401, "INVALID_SESSION_ID", LoginExpired),
-        (401, "INVALID_AUTH_HEADER", LoginExpired),
-        (403, "REQUEST_LIMIT_EXCEEDED", DailyLimit),
-        (400, "UNABLE_TO_LOCK_ROW", RetriableError),
-        (503, "SERVER_UNAVAILABLE", RetriableError),
-        (500, "UNKNOWN_EXCEPTION", RetriableError),
-        (400, "QUERY_TIMEOUT", RetriableError),
-        (400, "INVALID_QUERY_LOCATOR", GoneError),
-        (404, "NOT_FOUND", GoneError),
-        (403, "API_DISABLED_FOR_ORG", BadCredentials),
-        (403, "API_CURRENTLY_DISABLED", BadCredentials),
-        (400, "INVALID_LOGIN", BadCredentials),
-    ],
-)
-def test_by_code(status: int, code: str, kind: type[CrmError]) -> None:
-    error = meaning(answer(status, [{"errorCode": code, "message": "in Salesforce's words"}]))
-    assert type(error) is kind
-    assert "in Salesforce's words" in str(error)
+def said(code: str, message: str = "in Salesforce's words", **more: Any) -> Any:
+    return [{"errorCode": code, "message": message, **more}]
 
 
-def test_every_code_of_the_table_is_tried_above() -> None:
-    tried = {row[1] for row in test_by_code.pytestmark[0].args[1]}  # type: ignore[attr-defined]
-    assert tried == set(CODES)
+CROWD = "ConcurrentRequests (Concurrent API Requests) Limit exceeded."
+TABLE: list[tuple[str, int, Any, type[CrmError]]] = [
+    ("the session is gone", 401, said("INVALID_SESSION_ID"), LoginExpired),
+    ("no session was sent", 401, said("INVALID_AUTH_HEADER"), LoginExpired),
+    ("too many long calls", 403, said("REQUEST_LIMIT_EXCEEDED", CROWD), NotApplied),
+    ("the quota is spent", 403, said("REQUEST_LIMIT_EXCEEDED"), DailyLimit),
+    ("somebody holds the row", 400, said("UNABLE_TO_LOCK_ROW"), NotApplied),
+    ("not there for now", 503, said("SERVER_UNAVAILABLE"), RetriableError),
+    ("a mistake of theirs", 500, said("UNKNOWN_EXCEPTION"), RetriableError),
+    ("the query takes too long", 400, said("QUERY_TIMEOUT"), RetriableError),
+    ("the locator is too old", 400, said("INVALID_QUERY_LOCATOR"), GoneError),
+    ("no such thing", 404, said("NOT_FOUND"), GoneError),
+    ("the record is deleted", 404, said("ENTITY_IS_DELETED"), GoneError),
+    ("the API is not for this user", 403, said("API_DISABLED_FOR_ORG"), BadCredentials),
+    ("the API is not for this user", 403, said("API_CURRENTLY_DISABLED"), BadCredentials),
+    ("wrong login", 400, said("INVALID_LOGIN"), BadCredentials),
+    ("values refused", 400, said("REQUIRED_FIELD_MISSING", fields=["LastName"]), InvalidData),
+    ("values refused", 400, said("DUPLICATE_VALUE"), InvalidData),
+    ("the query does not fit the org", 400, said("INVALID_FIELD"), FatalError),
+    ("the query does not fit the org", 400, said("MALFORMED_QUERY"), FatalError),
+    ("401 without a code", 401, "<html>denied</html>", LoginExpired),
+    ("404 without a code", 404, "{}", GoneError),
+    ("another version's job", 409, "[]", GoneError),
+    ("in trouble", 408, "null", RetriableError),
+    ("in trouble", 429, "", RetriableError),
+    ("in trouble", 502, "<html>no gateway</html>", RetriableError),
+    ("in trouble", 503, said("SOMETHING_NEW"), RetriableError),
+    ("anything else", 400, said("SOMETHING_NEW"), FatalError),
+    ("anything else", 403, '[{"a": 1}]', FatalError),
+    ("anything else", 302, "", FatalError),
+]
 
 
-@pytest.mark.parametrize(
-    ("status", "kind"),
-    [
-        (302, FatalError),
-        (400, FatalError),
-        (401, LoginExpired),
-        (403, FatalError),
-        (404, GoneError),
-        (405, FatalError),
-        (408, RetriableError),
-        (409, GoneError),
-        (429, RetriableError),
-        (500, RetriableError),
-        (502, RetriableError),
-        (503, RetriableError),
-    ],
-)
-@pytest.mark.parametrize("body", ["<html>denied</html>", "[]", "{}", "null", '[{"a": 1}]'])
-def test_by_status_where_no_code_is_known(status: int, kind: type[CrmError], body: str) -> None:
-    assert type(meaning(answer(status, body))) is kind
+@pytest.mark.parametrize(("row", "status", "body", "kind"), TABLE)
+def test_rows(row: str, status: int, body: Any, kind: type[CrmError]) -> None:
+    response = answer(status, body)
+    assert matching(ROWS, read(response)).name == row
+    assert type(meaning(response)) is kind
+
+
+def test_every_row_is_tried_above() -> None:
+    assert {row[0] for row in TABLE} == {row.name for row in ROWS}
+
+
+@pytest.mark.parametrize("code", sorted({code for row in ROWS for code in row.codes}))
+def test_every_code_is_told_in_salesforces_words(code: str) -> None:
+    assert "in Salesforce's words" in str(meaning(answer(400, said(code))))
+
+
+def test_refused_values_name_their_fields() -> None:
+    error = meaning(answer(400, said("STRING_TOO_LONG", fields=["LastName", "Title"])))
+    assert isinstance(error, InvalidData)
+    assert error.fields == ("LastName", "Title")
 
 
 def test_errors_of_the_login_have_a_shape_of_their_own() -> None:

@@ -1,71 +1,49 @@
+-- name: now
+-- The clock that days are counted by, unless somebody sets another one.
+SELECT clock_timestamp() AS now;
+
 -- name: spend
--- Pays for one call and takes its turn, in one atomic statement. No row: the budget is spent.
--- ``wait`` is in seconds. The turn is a reservation: the next free place in the rolling window,
--- so callers wait in the order they came and nobody polls.
-WITH paid AS (
-    INSERT INTO sync.budgets AS b (workspace_id, crm, day, spent)
-    SELECT %(workspace)s, %(crm)s, (now() AT TIME ZONE 'UTC')::date, %(cost)s
-     WHERE %(cost)s <= %(daily)s * %(share)s::numeric
-       AND NOT EXISTS (
-           SELECT FROM sync.budgets AS e
-            WHERE e.workspace_id = %(workspace)s AND e.crm = %(crm)s
-              AND e.exhausted_until > clock_timestamp())
-    ON CONFLICT (workspace_id, crm, day) DO UPDATE
-       SET spent = b.spent + excluded.spent, updated_at = clock_timestamp()
-     WHERE b.spent + excluded.spent <= coalesce(b.observed_limit, %(daily)s) * %(share)s::numeric
-    RETURNING b.spent
-), noted AS (
-    INSERT INTO sync.token_usage AS u (workspace_id, crm, stream, day, tokens, calls)
-    SELECT %(workspace)s, %(crm)s, %(stream)s, (now() AT TIME ZONE 'UTC')::date, %(cost)s, 1
-      FROM paid
-    ON CONFLICT (workspace_id, crm, stream, day) DO UPDATE
-       SET tokens = u.tokens + excluded.tokens, calls = u.calls + 1
-), turn AS (
-    INSERT INTO sync.bursts AS t (workspace_id, crm, kind, slots)
-    SELECT %(workspace)s, %(crm)s, %(kind)s, ARRAY[clock_timestamp()] FROM paid
-    ON CONFLICT (workspace_id, crm, kind) DO UPDATE
-       SET slots = (
-           SELECT (t.slots || next.slot)[greatest(1, cardinality(t.slots) + 2 - %(requests)s):]
-             FROM (SELECT greatest(
-                       clock_timestamp(),
-                       t.slots[cardinality(t.slots)],
-                       CASE WHEN cardinality(t.slots) >= %(requests)s
-                            THEN t.slots[cardinality(t.slots) - %(requests)s + 1]
-                                 + make_interval(secs => %(seconds)s)
-                       END) AS slot) AS next)
-    RETURNING t.slots[cardinality(t.slots)] AS slot
-)
-SELECT paid.spent, greatest(0, extract(epoch FROM turn.slot - clock_timestamp()))::float8 AS wait
-  FROM paid, turn;
+-- Pays for one call and takes its turn, in one atomic statement.
+-- verdict: go; wait (look again in `wait` seconds); spent or open (until then).
+SELECT * FROM sync.spend(
+    %(workspace)s, %(crm)s, %(stream)s, %(ticket)s, %(priority)s, %(rank)s, %(patience)s,
+    %(cost)s, %(daily)s, %(share)s::float8::numeric, %(kept)s::float8[]::numeric[], %(rolling)s, %(zone)s,
+    coalesce(%(now)s::timestamptz, clock_timestamp()), %(kinds)s::text[], %(requests)s::integer[],
+    %(seconds)s::float8[], %(headroom)s, %(grace)s, %(probe)s);
+
+-- name: refund
+-- Takes back what was paid for a call that never left; the turn is gone all the same.
+WITH back AS (
+    UPDATE sync.budgets
+       SET spent = greatest(0, spent - %(cost)s),
+           by_priority[%(rank)s] = greatest(0, by_priority[%(rank)s] - %(cost)s)
+     WHERE workspace_id = %(workspace)s AND crm = %(crm)s AND day = %(day)s)
+UPDATE sync.token_usage SET tokens = greatest(0, tokens - %(cost)s), calls = greatest(0, calls - 1)
+ WHERE workspace_id = %(workspace)s AND crm = %(crm)s AND stream = %(stream)s AND day = %(day)s
+   AND priority = %(priority)s;
 
 -- name: learn
--- Corrects the ledger by what an answer's headers say; others may spend from the same account.
--- The larger figure wins: answers of concurrent calls arrive out of order.
-UPDATE sync.budgets
-   SET observed_limit = coalesce(%(daily)s::bigint, observed_limit),
-       spent = greatest(spent, coalesce(%(daily)s::bigint, observed_limit, %(configured)s)
-                               - %(remaining)s::bigint),
-       updated_at = clock_timestamp()
- WHERE workspace_id = %(workspace)s AND crm = %(crm)s AND day = (now() AT TIME ZONE 'UTC')::date
-   AND (observed_limit IS DISTINCT FROM coalesce(%(daily)s::bigint, observed_limit)
-        OR spent < coalesce(%(daily)s::bigint, observed_limit, %(configured)s)
-                   - %(remaining)s::bigint);
+-- Corrects the ledger by what an answer's headers say.
+SELECT sync.learn(
+    %(workspace)s, %(crm)s, %(day)s, coalesce(%(now)s::timestamptz, clock_timestamp()), %(configured)s,
+    %(daily)s, %(remaining)s, %(slack)s, %(rolling)s, %(kind)s, %(requests)s, %(seconds)s,
+    %(burst)s, %(burst_left)s);
 
 -- name: exhaust
--- The CRM says the day is spent: nothing more is sent before then.
+-- The CRM says the day is spent: nothing more is sent for so many seconds, else until midnight.
 INSERT INTO sync.budgets AS b (workspace_id, crm, day, spent, exhausted_until)
-VALUES (%(workspace)s, %(crm)s, (now() AT TIME ZONE 'UTC')::date, 0, %(until)s)
-ON CONFLICT (workspace_id, crm, day) DO UPDATE SET exhausted_until = excluded.exhausted_until;
+SELECT %(workspace)s, %(crm)s, (clock.now AT TIME ZONE %(zone)s)::date, 0,
+       CASE WHEN %(wait)s::float8 IS NOT NULL
+            THEN clock.now + make_interval(secs => %(wait)s)
+            WHEN %(rolling)s THEN clock.now + interval '1 hour'
+            ELSE ((clock.now AT TIME ZONE %(zone)s)::date + 1)::timestamp AT TIME ZONE %(zone)s
+       END
+  FROM (SELECT coalesce(%(now)s::timestamptz, clock_timestamp()) AS now) AS clock
+ON CONFLICT (workspace_id, crm, day) DO UPDATE
+   SET exhausted_until = greatest(b.exhausted_until, excluded.exhausted_until)
+RETURNING exhausted_until;
 
--- name: resumes_at
--- When the budget is there again: what the CRM said, else the next midnight UTC.
-SELECT coalesce(
-    (SELECT exhausted_until FROM sync.budgets
-      WHERE workspace_id = %(workspace)s AND crm = %(crm)s AND exhausted_until > clock_timestamp()
-      ORDER BY day DESC LIMIT 1),
-    date_trunc('day', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' + interval '1 day') AS at;
-
--- name: spent_today
--- What the ledger knows of the day.
-SELECT spent, observed_limit, exhausted_until FROM sync.budgets
- WHERE workspace_id = %(workspace)s AND crm = %(crm)s AND day = (now() AT TIME ZONE 'UTC')::date;
+-- name: leave
+-- Gives up waiting.
+DELETE FROM sync.turns
+ WHERE workspace_id = %(workspace)s AND crm = %(crm)s AND ticket = %(ticket)s;

@@ -1,4 +1,4 @@
-"""What Pipedrive's answers mean: errors by status and body, and the budget by headers."""
+"""What Pipedrive's answers mean: errors by status and body, and the limits by headers."""
 
 from __future__ import annotations
 
@@ -9,75 +9,143 @@ import httpx
 
 from crm_pipelines.model.call import Observation
 from crm_pipelines.model.errors import (
-    BadCredentials,
+    Blocked,
+    CrmError,
     DailyLimit,
     FatalError,
     GoneError,
+    InvalidData,
+    LoginExpired,
+    NotApplied,
     RetriableError,
+)
+from crm_pipelines.transport.answers import (
+    ANY,
+    TROUBLE,
+    Reply,
+    Row,
+    meaning,
+    number,
+    retry_after,
+    says,
 )
 
 BURST_WAIT = 2.0
 """Seconds; the rolling window's length, when the answer does not say."""
 
-
-def classify(response: httpx.Response) -> None:
-    """Raise what a bad answer stands for (developer docs: HTTP status codes, Rate limiting)."""
-    status = response.status_code
-    if status < 300:
-        return
-    if status == 429:
-        raise _too_many(response)
-    said = _message(response)
-    if status == 401:
-        raise BadCredentials(
-            f"Pipedrive does not accept the API token ({said}): copy it from Settings > Personal "
-            "preferences > API in Pipedrive into PIPEDRIVE_API_TOKEN"
-        )
-    if status == 403 and "html" in response.headers.get("content-type", ""):
-        raise FatalError(
-            "Pipedrive's firewall blocks this address because too many refused calls were "
-            "repeated: stop everything that uses this API token, and try again in an hour"
-        )
-    if status in (404, 410):
-        raise GoneError(f"Pipedrive has no such thing ({said})")
-    if status in (408, 409) or status >= 500:
-        raise RetriableError(f"Pipedrive is in trouble ({status}: {said})")
-    raise FatalError(f"Pipedrive refuses the request ({status}: {said})")
+SHORTEST_DAY = 60.0
+"""Seconds; a spent day that asks for a shorter wait than this is not believed."""
 
 
-def _too_many(response: httpx.Response) -> Exception:
-    asked = _number(response.headers.get("retry-after"))
-    left = response.headers.get("x-daily-ratelimit-token-remaining")
-    said = _message(response)
-    if left == "0" or "daily" in said:
-        return DailyLimit(said, None if asked is None or asked < 60 else asked)
-    reset = _number(response.headers.get("x-ratelimit-reset"))
-    return RetriableError(f"too many requests at once ({said})", max(reset or 0.0, BURST_WAIT))
+def _day_spent(reply: Reply) -> CrmError:
+    asked = retry_after(reply.headers)
+    return DailyLimit(reply.said, None if asked is None or asked < SHORTEST_DAY else asked)
 
 
-def observe(response: httpx.Response) -> Observation:
-    """The day's tokens, where the undocumented headers are there."""
-    remaining = _number(response.headers.get("x-daily-ratelimit-token-remaining"))
-    daily = _number(response.headers.get("x-daily-ratelimit-token-limit"))
-    return Observation(
-        remaining=None if remaining is None else int(remaining),
-        daily=None if daily is None else int(daily),
+def _burst(reply: Reply) -> CrmError:
+    reset = number(reply.headers.get("x-ratelimit-reset"))
+    return NotApplied(f"too many requests at once ({reply.said})", max(reset or 0.0, BURST_WAIT))
+
+
+def _trouble(reply: Reply) -> CrmError:
+    words = f"Pipedrive is in trouble ({reply.status}: {reply.said})"
+    return RetriableError(words, retry_after(reply.headers))
+
+
+def _says_day(reply: Reply) -> bool:
+    return (
+        reply.headers.get("x-daily-ratelimit-token-remaining") == "0"
+        or "daily" in reply.said.lower()
     )
 
 
-def _message(response: httpx.Response) -> str:
+def _is_page(reply: Reply) -> bool:
+    return "html" in reply.headers.get("content-type", "")
+
+
+ROWS: tuple[Row, ...] = (
+    Row("the day is spent", {429}, _day_spent, when=_says_day),
+    Row("too many at once", {429}, _burst),
+    Row(
+        "the login is not accepted",
+        {401},
+        says(
+            LoginExpired,
+            "Pipedrive does not accept the login ({said}): for an API token, copy it from "
+            "Settings > Personal preferences > API in Pipedrive into PIPEDRIVE_API_TOKEN",
+        ),
+    ),
+    Row(
+        "the firewall's page",
+        {403},
+        says(
+            Blocked,
+            "Pipedrive's firewall blocks this address because too many refused calls were "
+            "repeated: stop everything else that uses this API token",
+        ),
+        when=_is_page,
+    ),
+    Row(
+        "not allowed",
+        {402, 403},
+        says(FatalError, "Pipedrive does not allow this ({status}: {said}): see the user's rights"),
+    ),
+    Row(
+        "values refused",
+        {400, 422},
+        lambda reply: InvalidData(
+            f"Pipedrive refuses the request ({reply.status}: {reply.said})", reply.fields
+        ),
+    ),
+    Row("no such thing", {404, 410}, says(GoneError, "Pipedrive has no such thing ({said})")),
+    Row("in trouble", {408, 409, *TROUBLE}, _trouble),
+    Row("anything else", ANY, says(FatalError, "Pipedrive refuses the request ({status}: {said})")),
+)
+"""Developer docs: HTTP status codes, Rate limiting. The first row that fits counts."""
+
+
+def classify(response: httpx.Response) -> None:
+    """Raise what a bad answer stands for."""
+    if response.status_code >= 300:
+        reply = read(response)
+        raise meaning(ROWS, reply).error(reply)
+
+
+def read(response: httpx.Response) -> Reply:
+    """A bad answer in Pipedrive's envelope, or in none."""
     try:
         body: Any = json.loads(response.content)
     except ValueError:
-        return response.reason_phrase or "no explanation"
-    if not isinstance(body, dict):
-        return "no explanation"
-    parts = (body.get("error"), body.get("error_info"))
-    return "; ".join(str(part) for part in parts if part) or "no explanation"
+        body = None
+    found = body if isinstance(body, dict) else {}
+    parts = (found.get("error"), found.get("error_info"))
+    said = "; ".join(str(part) for part in parts if part)
+    if not said:
+        said = "no explanation" if body is not None else response.reason_phrase or "no explanation"
+    return Reply(response.status_code, said, response.headers, str(found.get("code") or ""))
 
 
-def _number(text: str | None) -> float | None:
+def observe(response: httpx.Response) -> Observation:
+    """The burst window, and the day's tokens where the undocumented headers are there.
+
+    A search counts in a window of its own, too; its headers do not say which one they mean.
+    """
+    general = "earch" not in _path(response)
+    return Observation(
+        remaining=_whole(response, "x-daily-ratelimit-token-remaining"),
+        daily=_whole(response, "x-daily-ratelimit-token-limit"),
+        burst=_whole(response, "x-ratelimit-limit") if general else None,
+        burst_left=_whole(response, "x-ratelimit-remaining") if general else None,
+    )
+
+
+def _path(response: httpx.Response) -> str:
     try:
-        return None if text is None else float(text)
-    except ValueError:
-        return None
+        return response.request.url.path
+    except RuntimeError:  # an answer to no request
+        return ""
+
+
+def _whole(response: httpx.Response, name: str) -> int | None:
+    found = number(response.headers.get(name))
+    return None if found is None or found < 0 else int(found)

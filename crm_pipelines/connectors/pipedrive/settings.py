@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 from urllib.parse import urlsplit
+from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 
 from crm_pipelines.model.call import Limits
 from crm_pipelines.model.errors import ConfigurationError
+from crm_pipelines.transport.timeouts import Timeouts
 
 BURST_SECONDS = 2.1
 """The rolling window is 2 s (developer docs, Rate limiting); the rest is for jitter on the way."""
@@ -26,16 +28,22 @@ def _address(url: str) -> str:
     return url.rstrip("/")
 
 
-class PipedriveSettings(BaseModel):
-    """One Pipedrive account."""
+def _zone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError("must be the name of a time zone, like UTC or Europe/Tallinn")
+    return name
 
-    model_config = ConfigDict(frozen=True, populate_by_name=True)
+
+class PipedriveSettings(Timeouts):
+    """One Pipedrive account."""
 
     api_token: SecretStr = Field(SecretStr(""), alias="PIPEDRIVE_API_TOKEN")
     company_domain: str = Field("", alias="PIPEDRIVE_COMPANY_DOMAIN", pattern=r"^[\w-]*$")
     base_url: Annotated[str, AfterValidator(_address)] = Field("", alias="PIPEDRIVE_BASE_URL")
     daily_tokens: int = Field(30_000, alias="PIPEDRIVE_DAILY_TOKENS", ge=1)
     burst_limit: int = Field(20, alias="PIPEDRIVE_BURST_LIMIT", ge=1)
+    day_zone: Annotated[str, AfterValidator(_zone)] = Field("UTC", alias="PIPEDRIVE_DAY_ZONE")
+    user_calls: int = Field(0, alias="PIPEDRIVE_USER_CALLS_PER_MINUTE", ge=0)
 
     @property
     def url(self) -> str:
@@ -70,6 +78,8 @@ def limits(settings: PipedriveSettings) -> Limits:
             "general": (settings.burst_limit, BURST_SECONDS),
             "search": (SEARCH_REQUESTS, BURST_SECONDS),
         },
+        zone=settings.day_zone,
+        user_calls=settings.user_calls,
     )
 
 

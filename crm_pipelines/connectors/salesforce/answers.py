@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 
 import httpx
 
@@ -15,46 +14,112 @@ from crm_pipelines.model.errors import (
     DailyLimit,
     FatalError,
     GoneError,
+    InvalidData,
     LoginExpired,
+    NotApplied,
     RetriableError,
 )
+from crm_pipelines.transport.answers import ANY, TROUBLE, Reply, Row, meaning, retry_after, says
 
-CODES: dict[str, Callable[[str], CrmError]] = {
-    "INVALID_SESSION_ID": LoginExpired,
-    "INVALID_AUTH_HEADER": LoginExpired,
-    "REQUEST_LIMIT_EXCEEDED": DailyLimit,
-    "UNABLE_TO_LOCK_ROW": RetriableError,
-    "SERVER_UNAVAILABLE": RetriableError,
-    "UNKNOWN_EXCEPTION": RetriableError,
-    "QUERY_TIMEOUT": RetriableError,
-    "INVALID_QUERY_LOCATOR": GoneError,
-    "NOT_FOUND": GoneError,
-    "API_DISABLED_FOR_ORG": BadCredentials,
-    "API_CURRENTLY_DISABLED": BadCredentials,
-    "INVALID_LOGIN": BadCredentials,
-}
-"""What each error code asks of the caller (REST API guide, Status Codes and Error Responses)."""
+CROWD_WAIT = 20.0
+"""Seconds; only calls that take longer than this count as concurrent ones."""
+
+WORDS = "{said} ({code})"
+
+
+def _trouble(reply: Reply) -> CrmError:
+    words = f"Salesforce is in trouble ({reply.status} {reply.code}: {reply.said})"
+    return RetriableError(words, retry_after(reply.headers))
+
+
+def _crowded(reply: Reply) -> CrmError:
+    return NotApplied(f"{reply.said} ({reply.code})", CROWD_WAIT)
+
+
+def _data(reply: Reply) -> CrmError:
+    return InvalidData(f"{reply.said} ({reply.code})", reply.fields)
+
+
+ROWS: tuple[Row, ...] = (
+    Row("the session is gone", ANY, says(LoginExpired, WORDS), {"INVALID_SESSION_ID"}),
+    Row("no session was sent", ANY, says(LoginExpired, WORDS), {"INVALID_AUTH_HEADER"}),
+    Row(
+        "too many long calls",
+        ANY,
+        _crowded,
+        {"REQUEST_LIMIT_EXCEEDED"},
+        when=lambda reply: "concurrent" in reply.said.lower(),
+    ),
+    Row("the quota is spent", ANY, says(DailyLimit, WORDS), {"REQUEST_LIMIT_EXCEEDED"}),
+    Row("somebody holds the row", ANY, says(NotApplied, WORDS), {"UNABLE_TO_LOCK_ROW"}),
+    Row("not there for now", ANY, _trouble, {"SERVER_UNAVAILABLE"}),
+    Row("a mistake of theirs", ANY, _trouble, {"UNKNOWN_EXCEPTION"}),
+    Row("the query takes too long", ANY, _trouble, {"QUERY_TIMEOUT"}),
+    Row("the locator is too old", ANY, says(GoneError, WORDS), {"INVALID_QUERY_LOCATOR"}),
+    Row("no such thing", ANY, says(GoneError, WORDS), {"NOT_FOUND"}),
+    Row("the record is deleted", ANY, says(GoneError, WORDS), {"ENTITY_IS_DELETED"}),
+    Row(
+        "the API is not for this user",
+        ANY,
+        says(BadCredentials, WORDS),
+        {"API_DISABLED_FOR_ORG", "API_CURRENTLY_DISABLED"},
+    ),
+    Row("wrong login", ANY, says(BadCredentials, WORDS), {"INVALID_LOGIN"}),
+    Row(
+        "values refused",
+        ANY,
+        _data,
+        {
+            "REQUIRED_FIELD_MISSING",
+            "FIELD_CUSTOM_VALIDATION_EXCEPTION",
+            "FIELD_INTEGRITY_EXCEPTION",
+            "INVALID_FIELD_FOR_INSERT_UPDATE",
+            "INVALID_EMAIL_ADDRESS",
+            "INVALID_CROSS_REFERENCE_KEY",
+            "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST",
+            "INVALID_TYPE_ON_FIELD_IN_RECORD",
+            "STRING_TOO_LONG",
+            "NUMBER_OUTSIDE_VALID_RANGE",
+            "DUPLICATE_VALUE",
+            "DUPLICATES_DETECTED",
+            "MALFORMED_ID",
+            "JSON_PARSER_ERROR",
+        },
+    ),
+    Row(
+        "the query does not fit the org",
+        ANY,
+        says(
+            FatalError,
+            "{said} ({code}): a field or object is gone, or the user may not see it; "
+            "run the sync again, it reads the columns anew",
+        ),
+        {"INVALID_FIELD", "INVALID_TYPE", "MALFORMED_QUERY"},
+    ),
+    Row("401 without a code", {401}, says(LoginExpired, "{said}")),
+    Row("404 without a code", {404}, says(GoneError, "Salesforce has no such thing: {said}")),
+    Row(
+        "another version's job",
+        {409},
+        says(GoneError, "Salesforce wants the version the job was made with: {said}"),
+    ),
+    Row("in trouble", {408, 429, *TROUBLE}, _trouble),
+    Row(
+        "anything else",
+        ANY,
+        says(FatalError, "Salesforce refuses the request ({status} {code}: {said})"),
+    ),
+)
+"""REST API guide: Status Codes and Error Responses. The first row that fits counts."""
 
 _USAGE = re.compile(r"api-usage=(\d+)/(\d+)")
 
 
 def classify(response: httpx.Response) -> None:
     """Raise what a bad answer stands for."""
-    status = response.status_code
-    if status < 300:
-        return
-    code, message = _first_error(response)
-    if code in CODES:
-        raise CODES[code](f"{message} ({code})")
-    if status == 401:
-        raise LoginExpired(message)
-    if status == 404:
-        raise GoneError(f"Salesforce has no such thing: {message}")
-    if status == 409:
-        raise GoneError(f"Salesforce wants the version the job was made with: {message}")
-    if status in (408, 429) or status >= 500:
-        raise RetriableError(f"Salesforce is in trouble ({status} {code}: {message})")
-    raise FatalError(f"Salesforce refuses the request ({status} {code}: {message})")
+    if response.status_code >= 300:
+        reply = read(response)
+        raise meaning(ROWS, reply).error(reply)
 
 
 def observe(response: httpx.Response) -> Observation:
@@ -66,14 +131,20 @@ def observe(response: httpx.Response) -> Observation:
     return Observation(remaining=max(0, most - used), daily=most)
 
 
-def _first_error(response: httpx.Response) -> tuple[str, str]:
+def read(response: httpx.Response) -> Reply:
+    """A bad answer: an array of errors, of which the first counts, or an OAuth error."""
     try:
         body = json.loads(response.content)
     except ValueError:
-        return "", response.reason_phrase or "no explanation"
+        said = response.reason_phrase or "no explanation"
+        return Reply(response.status_code, said, response.headers)
     first = body[0] if isinstance(body, list) and body else body
-    if not isinstance(first, dict):
-        return "", "no explanation"
-    code = first.get("errorCode") or first.get("error") or ""
-    message = first.get("message") or first.get("error_description") or "no explanation"
-    return str(code), str(message)
+    first = first if isinstance(first, dict) else {}
+    fields = first.get("fields")
+    return Reply(
+        response.status_code,
+        str(first.get("message") or first.get("error_description") or "no explanation"),
+        response.headers,
+        str(first.get("errorCode") or first.get("error") or ""),
+        tuple(map(str, fields)) if isinstance(fields, list) else (),
+    )

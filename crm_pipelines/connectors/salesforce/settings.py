@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 
+from crm_pipelines.connectors.salesforce.selection import FieldSelection
 from crm_pipelines.model.call import Limits
 from crm_pipelines.model.errors import ConfigurationError
-
-QUOTA_SHARE = 0.8
-"""The share of the org's daily calls we never pass: other programs need some too."""
+from crm_pipelines.transport.timeouts import Timeouts
 
 
 class Flow(StrEnum):
@@ -44,10 +43,8 @@ def _objects(names: str) -> str:
     return ",".join(dict.fromkeys(parts))
 
 
-class SalesforceSettings(BaseModel):
+class SalesforceSettings(Timeouts, FieldSelection):
     """One Salesforce org."""
-
-    model_config = ConfigDict(frozen=True, populate_by_name=True)
 
     instance_url: Address = Field("", alias="SALESFORCE_INSTANCE_URL")
     login_url: Address = Field("", alias="SALESFORCE_LOGIN_URL")
@@ -62,6 +59,8 @@ class SalesforceSettings(BaseModel):
     objects: Annotated[str, AfterValidator(_objects)] = Field("", alias="SALESFORCE_OBJECTS")
     api_version: str = Field("64.0", alias="SALESFORCE_API_VERSION", pattern=r"^\d\d\.0$")
     daily_calls: int = Field(100_000, alias="SALESFORCE_DAILY_CALLS", ge=1)
+    quota_share: float = Field(0.8, alias="SALESFORCE_QUOTA_SHARE", gt=0, le=1)
+    user_calls: int = Field(0, alias="SALESFORCE_USER_CALLS_PER_MINUTE", ge=0)
     job_wait_seconds: int = Field(3600, alias="SALESFORCE_JOB_WAIT_SECONDS", ge=1)
 
     @property
@@ -108,8 +107,13 @@ def configured(settings: SalesforceSettings) -> bool:
 
 
 def limits(settings: SalesforceSettings) -> Limits:
-    """The org's daily calls; there is no burst limit to keep."""
-    return Limits(daily=settings.daily_calls, share=QUOTA_SHARE)
+    """The org's calls of the last 24 hours, and the share of them we never pass."""
+    return Limits(
+        daily=settings.daily_calls,
+        share=settings.quota_share,
+        rolling=True,
+        user_calls=settings.user_calls,
+    )
 
 
 def sandbox_variables(url: str) -> dict[str, str]:

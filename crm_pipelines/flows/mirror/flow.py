@@ -14,6 +14,7 @@ from crm_pipelines.budget.ledger import Ledgers
 from crm_pipelines.model.connector import Account
 from crm_pipelines.model.errors import BudgetSpent
 from crm_pipelines.model.manifest import Manifest, Outcome
+from crm_pipelines.model.priority import priority_of
 from crm_pipelines.model.stream import Stream
 from crm_pipelines.model.window import Options, Slice, choose_slice
 from crm_pipelines.store import history, named_views
@@ -64,7 +65,11 @@ class Mirror:
         part = choose_slice(
             options, windowed=self.stream.windowed, watermark=mark, window=window, now=now
         )
-        purse = self.budget.purse(**self.about, limits=self.account.limits)
+        purse = self.budget.purse(
+            **self.about,
+            limits=self.account.limits,
+            priority=priority_of(options, part, windowed=self.stream.windowed),
+        )
         self.progress("fetch", part.describe())
         begun = time.monotonic()
         with self._noted(run, options, part, now):

@@ -1,0 +1,65 @@
+"""Connections: one pool per account, one TLS context per process, an end to every request."""
+
+from __future__ import annotations
+
+import os
+import ssl
+import time
+from collections.abc import Iterator
+from functools import lru_cache
+from urllib.parse import urlsplit
+
+import httpx
+
+from crm_pipelines.transport.timeouts import Timeouts
+
+
+def connect(base_url: str, timeouts: Timeouts) -> httpx.Client:
+    """A client that keeps its connections open between calls."""
+    return httpx.Client(
+        base_url=base_url,
+        timeout=httpx.Timeout(timeouts.read_seconds, connect=timeouts.connect_seconds),
+        headers={"Accept-Encoding": "gzip", "User-Agent": "crm-pipelines"},
+        follow_redirects=False,
+        verify=_context(base_url),
+    )
+
+
+def limit(response: httpx.Response, request: httpx.Request, seconds: float) -> None:
+    """Make reading the open response fail when the whole request takes longer than that."""
+    assert isinstance(response.stream, httpx.SyncByteStream)
+    response.stream = _Limited(response.stream, request, time.monotonic() + seconds)
+
+
+class _Limited(httpx.SyncByteStream):
+    """Bytes that trickle never count as silence; the clock is looked at between them."""
+
+    def __init__(self, stream: httpx.SyncByteStream, request: httpx.Request, until: float) -> None:
+        self._stream, self._request, self._until = stream, request, until
+
+    def __iter__(self) -> Iterator[bytes]:
+        for piece in self._stream:
+            if time.monotonic() > self._until:
+                raise httpx.ReadTimeout("the whole answer takes too long", request=self._request)
+            yield piece
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+def _context(base_url: str) -> ssl.SSLContext:
+    if urlsplit(base_url).scheme != "https":
+        return _no_tls()
+    return _tls(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+
+
+@lru_cache(maxsize=4)
+def _tls(cert_file: str | None, cert_dir: str | None) -> ssl.SSLContext:
+    """Loading the trusted certificates takes as long as a call; the variables may change."""
+    return httpx.create_ssl_context()
+
+
+@lru_cache(maxsize=1)
+def _no_tls() -> ssl.SSLContext:
+    """For plain http; trusts nobody, so that it is no harm elsewhere."""
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
