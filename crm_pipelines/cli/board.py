@@ -104,7 +104,7 @@ def label(name: StreamName) -> str:
 
 def as_table(lines: list[Line], *, dry_run: bool) -> Table:
     """The one table at the end."""
-    table = Table(title="Dry run: what would happen" if dry_run else None, pad_edge=False)
+    table = Table(title="Dry run: what would happen" if dry_run else None)
     table.add_column("stream", no_wrap=True)
     for column in COLUMNS:
         table.add_column(column.replace("_", " ").replace("api", "API"), justify="right")
