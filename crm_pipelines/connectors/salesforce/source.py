@@ -177,11 +177,11 @@ def open_source(settings: SalesforceSettings, budget: Budget) -> SalesforceSourc
         login=session,
         classify=classify,
         observe=observe,
+        timeouts=settings,
     )
     return SalesforceSource(door, settings)
 
 
-        timeouts=settings,
 def _soql(stream: SalesforceStream, fields: tuple[Field, ...], part: Slice) -> str:
     """No ORDER BY: it would switch off the chunking that large objects need."""
     conditions = []
