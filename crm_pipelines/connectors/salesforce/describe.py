@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+import json
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 from crm_pipelines.connectors.salesforce.streams import SalesforceStream, snake_case
+from crm_pipelines.model.errors import FatalError, GoneError
 from crm_pipelines.model.stream import Field, Type
+
+if TYPE_CHECKING:
+    import httpx
 
 TYPES = {
     "boolean": Type.BOOLEAN,
@@ -26,6 +31,8 @@ UNREADABLE = frozenset({"address", "location", "base64", "complexvalue"})
 
 CHECKS = {"email": "email", "phone": "phone", "url": "url"}
 LONGEST_NAME = 63
+STAMPS = ("SystemModstamp", "LastModifiedDate", "CreatedDate")
+Answer = Callable[[], "httpx.Response"]
 
 
 def columns(stream: SalesforceStream, described: Iterable[dict[str, Any]]) -> tuple[Field, ...]:
@@ -44,6 +51,27 @@ def columns(stream: SalesforceStream, described: Iterable[dict[str, Any]]) -> tu
             length=int(field.get("length") or 0),
         )
     return tuple(found.values())
+
+
+def described(answer: Answer, sobject: str) -> list[dict[str, Any]]:
+    """What the org says of an object's fields. Raises ``FatalError`` where it knows none."""
+    try:
+        fields: list[dict[str, Any]] = json.loads(answer().content)["fields"]
+    except GoneError as error:
+        raise FatalError(
+            f"the org has no object {sobject}, or the user may not see it: give the user a "
+            f"permission set with Read on it, or leave it out of SALESFORCE_OBJECTS ({error})"
+        ) from error
+    return fields
+
+
+def stamp_of(fields: Iterable[Field]) -> str | None:
+    """The field that tells when a record was changed: a few kinds of objects lack the best one.
+
+    Histories have only ``CreatedDate``, which is enough for rows that never change.
+    """
+    there = {field.source for field in fields}
+    return next((name for name in STAMPS if name in there), None)
 
 
 def _free(name: str, taken: dict[str, Field]) -> str:

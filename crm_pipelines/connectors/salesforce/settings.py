@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr
 
+from crm_pipelines.connectors.salesforce.selection import FieldSelection
 from crm_pipelines.model.call import Limits
 from crm_pipelines.model.errors import ConfigurationError
 from crm_pipelines.transport.timeouts import Timeouts
@@ -42,7 +43,7 @@ def _objects(names: str) -> str:
     return ",".join(dict.fromkeys(parts))
 
 
-class SalesforceSettings(Timeouts):
+class SalesforceSettings(Timeouts, FieldSelection):
     """One Salesforce org."""
 
     instance_url: Address = Field("", alias="SALESFORCE_INSTANCE_URL")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from crm_pipelines.connectors.salesforce.answers import classify, observe
 from crm_pipelines.connectors.salesforce.csv_pages import read_page
-from crm_pipelines.connectors.salesforce.describe import columns
+from crm_pipelines.connectors.salesforce.describe import columns, described, stamp_of
 from crm_pipelines.connectors.salesforce.login import Session
 from crm_pipelines.connectors.salesforce.probe import introduce, probe, whole_price
 from crm_pipelines.connectors.salesforce.settings import SalesforceSettings
@@ -45,8 +45,10 @@ class SalesforceSource:
         """The object's readable fields now."""
         assert isinstance(stream, SalesforceStream)
         if stream.name not in self._described:
-            answer = self._door.send(self._get(f"sobjects/{stream.sobject}/describe"))
-            self._described[stream.name] = columns(stream, json.loads(answer.content)["fields"])
+            call = self._get(f"sobjects/{stream.sobject}/describe")
+            every = described(lambda: self._door.send(call), stream.sobject)
+            chosen = self._settings.choose(stream.sobject, every)
+            self._described[stream.name] = columns(stream, chosen)
         return self._described[stream.name]
 
     def pages(
@@ -88,8 +90,10 @@ class SalesforceSource:
 
     def _order(self, stream: SalesforceStream, part: Slice, keep: Callable[[Place], None]) -> Place:
         version = self._settings.api_version
-        operation = "queryAll" if stream.deleted_field else "query"
-        soql = _soql(stream, self.describe(stream), part)
+        fields = self.describe(stream)
+        bin_too = any(field.source == "IsDeleted" for field in fields)
+        operation = "queryAll" if bin_too else "query"
+        soql = _soql(stream, fields, part)
         call = Call(
             "POST",
             f"/services/data/v{version}/jobs/query",
@@ -184,11 +188,11 @@ def open_source(settings: SalesforceSettings, budget: Budget) -> SalesforceSourc
 
 def _soql(stream: SalesforceStream, fields: tuple[Field, ...], part: Slice) -> str:
     """No ORDER BY: it would switch off the chunking that large objects need."""
-    conditions = []
-    if part.start is not None:
-        conditions.append(f"SystemModstamp >= {_moment(part.start)}")
-    if part.end is not None:
-        conditions.append(f"SystemModstamp < {_moment(part.end)}")
+    conditions, stamp = [], stamp_of(fields)
+    if part.start is not None and stamp:
+        conditions.append(f"{stamp} >= {_moment(part.start)}")
+    if part.end is not None and stamp:
+        conditions.append(f"{stamp} < {_moment(part.end)}")
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     most = f" LIMIT {part.max_records}" if part.max_records else ""
     names = ", ".join(field.source for field in fields)

@@ -42,6 +42,49 @@ OPPORTUNITIES = SalesforceStream(
     required=("name",),
     indexes=("account_id",),
 )
+LEADS = SalesforceStream(
+    name="leads",
+    title="Leads",
+    description="People who may become contacts; converted ones are still here.",
+    sobject="Lead",
+    required=("last_name", "company"),
+    indexes=("email",),
+)
+OPPORTUNITY_HISTORY = SalesforceStream(
+    name="opportunity_history",
+    title="Opportunity history",
+    description="A row for every change of an opportunity's stage, amount or close date.",
+    sobject="OpportunityHistory",
+    indexes=("opportunity_id",),
+)
+CAMPAIGNS = SalesforceStream(
+    name="campaigns",
+    title="Campaigns",
+    description="Marketing campaigns.",
+    sobject="Campaign",
+    required=("name",),
+)
+CAMPAIGN_MEMBERS = SalesforceStream(
+    name="campaign_members",
+    title="Campaign members",
+    description="Which lead or contact is part of which campaign.",
+    sobject="CampaignMember",
+    indexes=("campaign_id",),
+)
+TASKS = SalesforceStream(
+    name="tasks",
+    title="Tasks",
+    description="Calls, e-mails and things to do, archived ones included.",
+    sobject="Task",
+    indexes=("who_id", "what_id"),
+)
+EVENTS = SalesforceStream(
+    name="events",
+    title="Events",
+    description="Meetings in the calendar, archived ones included.",
+    sobject="Event",
+    indexes=("who_id", "what_id"),
+)
 USERS = SalesforceStream(
     name="users",
     title="Users",
@@ -50,25 +93,42 @@ USERS = SalesforceStream(
     deleted_field=None,
 )
 
-STREAMS = (CONTACTS, ACCOUNTS, OPPORTUNITIES, USERS)
+STREAMS = (
+    CONTACTS,
+    ACCOUNTS,
+    LEADS,
+    OPPORTUNITIES,
+    OPPORTUNITY_HISTORY,
+    CAMPAIGNS,
+    CAMPAIGN_MEMBERS,
+    TASKS,
+    EVENTS,
+    USERS,
+)
 
 
 def streams(settings: SalesforceSettings) -> tuple[SalesforceStream, ...]:
     """The objects that ``SALESFORCE_OBJECTS`` names, or the declared ones."""
     if not settings.objects:
         return STREAMS
-    declared = {stream.sobject: stream for stream in STREAMS}
-    return tuple(declared.get(name) or _undeclared(name) for name in settings.objects.split(","))
+    declared = {stream.sobject.lower(): stream for stream in STREAMS}
+    found = (declared.get(n.lower()) or _undeclared(n) for n in settings.objects.split(","))
+    return tuple({stream.name: stream for stream in found}.values())
 
 
 def _undeclared(sobject: str) -> SalesforceStream:
-    name = snake_case(sobject)
     return SalesforceStream(
-        name=name if name.endswith("__c") else name + "s",
+        name=_plural(snake_case(sobject)),
         title=sobject,
         description=f"The object {sobject}, with every field the org has.",
         sobject=sobject,
     )
+
+
+def _plural(name: str) -> str:
+    if name.endswith(("__c", "history", "s")):
+        return name
+    return name[:-1] + "ies" if name.endswith("y") else name + "s"
 
 
 def snake_case(name: str) -> str:

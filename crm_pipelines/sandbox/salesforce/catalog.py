@@ -13,17 +13,23 @@ class Catalog:
 
     def __init__(self, objects: Sequence[SObject]) -> None:
         self._objects = {each.name.lower(): each for each in objects}
+        self._hidden: set[str] = set()
 
     def __iter__(self) -> Iterator[SObject]:
-        return iter(list(self._objects.values()))
+        return iter([each for name, each in self._objects.items() if name not in self._hidden])
+
+    def hide(self, name: str, *, hidden: bool) -> None:
+        """Take an object from everybody's sight, or show it again. Raises ``KeyError``."""
+        found = self._objects[name.lower()].name.lower()
+        self._hidden = self._hidden | {found} if hidden else self._hidden - {found}
 
     def get(self, name: str) -> SObject:
         """An object that exists for sure, or ``KeyError``."""
         return self._objects[name.lower()]
 
     def look_up(self, name: str) -> SObject | None:
-        """An object that may not exist."""
-        return self._objects.get(name.lower())
+        """An object that may not exist, or may not be seen."""
+        return None if name.lower() in self._hidden else self._objects.get(name.lower())
 
     def queried(self, name: str) -> SObject:
         """An object named in a query; raises ``INVALID_TYPE`` as a ``Problem``."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from crm_pipelines.sandbox.salesforce.schema.objects import SObject
 
@@ -33,6 +33,19 @@ def history_of(before: Row, after: Row) -> Derived:
     if all(before.get(name) == after.get(name) for name in _TRACKED):
         return {}
     return {"OpportunityId": after["Id"], **{name: after.get(name) for name in _TRACKED}}
+
+
+def field_changes(before: Row, after: Row) -> Iterator[Derived]:
+    """A row of field history for each field that it tracks; none for a new record."""
+    for name, kind in (("Amount", "Currency"), ("CloseDate", "Date"), ("StageName", "Text")):
+        if before and before.get(name) != after.get(name):
+            yield {
+                "OpportunityId": after["Id"],
+                "Field": name,
+                "DataType": kind,
+                "OldValue": before.get(name),
+                "NewValue": after.get(name),
+            }
 
 
 def _opportunity(after: Row, before: Row) -> Derived:

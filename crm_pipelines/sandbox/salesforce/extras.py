@@ -33,6 +33,7 @@ class Extras:
             ("POST", "tokens", self.make_token),
             ("DELETE", "tokens", self.end_tokens),
             ("POST", "keys", self.add_key),
+            ("PATCH", "objects/{name}", self.hide_object),
             ("POST", "fields/{name}", self.add_field),
             ("DELETE", "fields/{name}/{field}", self.drop_field),
             ("POST", "records/{name}/{identity}/undelete", self.undelete),
@@ -71,6 +72,12 @@ class Extras:
         pem = str((await request.json())["public_key"])
         await run_in_threadpool(self._keys.register, credentials.CLIENT_ID, pem)
         return Response(status_code=204)
+
+    async def hide_object(self, request: Request) -> Response:
+        """``{"hidden": true}``: as if the org had no such object, or nobody might see it."""
+        hidden = bool((await request.json())["hidden"])
+        self._levers.hide(request.path_params["name"], hidden=hidden)
+        return JSONResponse({"hidden": hidden})
 
     async def add_field(self, request: Request) -> Response:
         """``{"name": "New__c", "type": "string", "value": "for every record"}``."""

@@ -89,6 +89,10 @@ class Levers:
         """Past the recycle bin, for good."""
         self._records.destroy(self._find(name), identity)
 
+    def hide(self, name: str, *, hidden: bool) -> None:
+        """Take an object out of the API (and of these levers), or bring it back."""
+        self._company.catalog.hide(name, hidden=hidden)
+
     def _find(self, name: str) -> SObject:
         found = self._company.catalog.look_up(name)
         if found is None:

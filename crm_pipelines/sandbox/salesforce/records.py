@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from crm_pipelines.sandbox.salesforce.company import Company
-from crm_pipelines.sandbox.salesforce.derivation import derive, history_of
+from crm_pipelines.sandbox.salesforce.derivation import derive, field_changes, history_of
 from crm_pipelines.sandbox.salesforce.identity import make_id, whole_id
 from crm_pipelines.sandbox.salesforce.schema.objects import SObject
 from crm_pipelines.sandbox.salesforce.soql.plan import RECYCLE_DAYS
@@ -168,6 +168,9 @@ class Records:
             if note:
                 history = self._company.catalog.get("OpportunityHistory")
                 self.insert(history, note, author)
+            fields = self._company.catalog.get("OpportunityFieldHistory")
+            for row in field_changes(before, after):
+                self.insert(fields, row, author)
 
     def _bin_edge(self) -> str:
         return stamp(self._company.now() - timedelta(days=RECYCLE_DAYS))

@@ -37,6 +37,7 @@ def plan_counts(sizes: Sizes) -> Counts:
         "Campaign": 5,
         "Opportunity": sizes.opportunities,
         "OpportunityHistory": sizes.opportunities * 2,
+        "OpportunityFieldHistory": sizes.opportunities,
         "Lead": max(1, sizes.contacts // 10),
         "CampaignMember": max(1, sizes.contacts // 20),
         "Task": sizes.contacts // 5,

@@ -11,6 +11,7 @@ OBJECTS: tuple[SObject, ...] = (
     sales.CAMPAIGN,
     sales.OPPORTUNITY,
     sales.OPPORTUNITY_HISTORY,
+    sales.OPPORTUNITY_FIELD_HISTORY,
     sales.LEAD,
     sales.CAMPAIGN_MEMBER,
     work.TASK,

@@ -137,6 +137,29 @@ OPPORTUNITY_HISTORY = SObject(
     name_field="Id",
 )
 
+OPPORTUNITY_FIELD_HISTORY = SObject(
+    "OpportunityFieldHistory",
+    "Opportunity Field History",
+    "017",
+    tuple(
+        read_only(each)
+        for each in (
+            *identity(),
+            reference("OpportunityId", "Opportunity", children="Histories"),
+            reference("CreatedById", "User", nillable=False),
+            moment("CreatedDate", nillable=False),
+            pick("Field", "Amount", "CloseDate", "StageName", nillable=False),
+            pick("DataType", "Text", "Currency", "Date"),
+            text("OldValue", 255),
+            text("NewValue", 255),
+        )
+    ),
+    writable=False,
+    label="Opportunity Field History",
+    name_field="Id",
+)
+"""Rows of a field's history never change, so that they have no ``SystemModstamp``."""
+
 _PERSON_NAME = formula(
     "Name",
     "string",
