@@ -9,14 +9,13 @@ from crm_pipelines.connectors.pipedrive.settings import (
     sandbox_variables,
 )
 from crm_pipelines.connectors.pipedrive.source import open_source
-from crm_pipelines.connectors.pipedrive.streams import STREAMS
 from crm_pipelines.model.connector import Connector
 
 CONNECTOR = Connector(
     name="pipedrive",
     title="Pipedrive",
     description="The sales CRM at pipedrive.com, read over its API v2.",
-    streams=lambda _: STREAMS,
+    streams=lambda settings: settings.chosen,
     settings=PipedriveSettings,
     limits=limits,
     open=open_source,
@@ -26,5 +25,6 @@ CONNECTOR = Connector(
         "persons": "person_fields",
         "organizations": "organization_fields",
         "deals": "deal_fields",
+        "products": "product_fields",
     },
 )

@@ -8,6 +8,7 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, Field, SecretStr
 
+from crm_pipelines.connectors.pipedrive.choice import StreamChoice
 from crm_pipelines.model.call import Limits
 from crm_pipelines.model.errors import ConfigurationError
 from crm_pipelines.transport.timeouts import Timeouts
@@ -34,7 +35,7 @@ def _zone(name: str) -> str:
     return name
 
 
-class PipedriveSettings(Timeouts):
+class PipedriveSettings(Timeouts, StreamChoice):
     """One Pipedrive account."""
 
     api_token: SecretStr = Field(SecretStr(""), alias="PIPEDRIVE_API_TOKEN")
