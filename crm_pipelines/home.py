@@ -26,7 +26,6 @@ from crm_pipelines.local import (
     ports_answer,
     start_postgres,
 )
-from crm_pipelines.model.connector import Account
 from crm_pipelines.model.errors import ConfigurationError
 from crm_pipelines.settings import Settings
 from crm_pipelines.store.database import Database
@@ -95,13 +94,13 @@ def _embedded_database(own: Settings, stack: ExitStack) -> str:
 
 
 def _any_account(values: Mapping[str, str], own: Settings) -> bool:
-    accounts = [
-        Account(workspace, connector, settings.read(connector.settings, workspace, values))
+    configured = [
+        connector.configured(settings.read(connector.settings, workspace, values))
         for workspace in own.workspaces
         for connector in connectors.discover().values()
     ]
-    # every one is asked, so that one that is only half set is named
-    return sum(account.configured for account in accounts) > 0
+    # every one was asked, so that one that is only half set is named
+    return any(configured)
 
 
 def _sandbox(own: Settings, stack: ExitStack) -> str:

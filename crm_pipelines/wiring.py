@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from crm_pipelines import connectors, settings
@@ -12,6 +12,7 @@ from crm_pipelines.budget.ledger import Ledgers
 from crm_pipelines.flows.mirror.flow import Mirror, Progress, silent
 from crm_pipelines.model.connector import Account, Connector
 from crm_pipelines.model.errors import ConfigurationError
+from crm_pipelines.model.tokens import TokenStore
 from crm_pipelines.reports import health
 from crm_pipelines.reports.health import Health
 from crm_pipelines.settings import Settings
@@ -36,7 +37,12 @@ class Wiring:
     def accounts(self) -> tuple[Account, ...]:
         """Every CRM of every workspace."""
         return tuple(
-            Account(workspace, connector, self._read(connector, workspace))
+            Account(
+                workspace,
+                connector,
+                self._read(connector, workspace),
+                tokens=partial(self._tokens, workspace, connector.name),
+            )
             for workspace in self.settings.workspaces
             for connector in connectors.discover().values()
         )
@@ -133,6 +139,9 @@ class Wiring:
             self.checkpoints.close()
         if "database" in self.__dict__:
             self.database.close()
+
+    def _tokens(self, workspace: str, crm: str) -> TokenStore:
+        return self.vault.account(workspace, crm)
 
     def _read(self, connector: Connector, workspace: str) -> Any:
         return settings.read(connector.settings, workspace, self._values)

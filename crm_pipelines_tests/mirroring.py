@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, LiteralString
 
+from cryptography.fernet import Fernet
 from psycopg import sql
 
 from crm_pipelines.connectors import discover
@@ -20,12 +21,15 @@ Row = dict[str, Any]
 ROOMY = {"PIPEDRIVE_BURST_LIMIT": "10000"}
 """Tests that are not about bursts need not wait for them."""
 
+SEALED = {"CRM_ENCRYPTION_KEYS": Fernet.generate_key().decode()}
+"""Given, so that no key is made, and nothing is said of one."""
+
 _NUMBERS = itertools.count(1)
 
 
 def variables(url: str, database_url: str, home: Path, **more: str) -> dict[str, str]:
     """An environment that points every connector at the sandbox."""
-    found = {"CRM_DATABASE_URL": database_url, "CRM_HOME": str(home), **ROOMY}
+    found = {"CRM_DATABASE_URL": database_url, "CRM_HOME": str(home), **ROOMY, **SEALED}
     for connector in discover().values():
         found.update(connector.sandbox(url))
     return {**found, **more}

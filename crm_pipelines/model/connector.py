@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from crm_pipelines.model.call import Budget, Limits
 from crm_pipelines.model.source import Source
 from crm_pipelines.model.stream import Stream
+from crm_pipelines.model.tokens import Consent, TokenStore
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -22,6 +23,7 @@ class Connector:
     ``open`` gives a source that pays from the given budget; ``configured`` says whether they
     point at a real account. ``sandbox`` gives the variables that point at the simulated CRM at a
     URL. ``named_views`` maps a stream to the stream that holds the names of its custom fields.
+    ``consent`` is there where people grant access in a browser.
     """
 
     name: str
@@ -30,19 +32,21 @@ class Connector:
     streams: Callable[[Any], tuple[Stream, ...]]
     settings: type[BaseModel]
     limits: Callable[[Any], Limits]
-    open: Callable[[Any, Budget], Source]
+    open: Callable[[Any, Budget, TokenStore], Source]
     configured: Callable[[Any], bool]
     sandbox: Callable[[str], Mapping[str, str]]
     named_views: Mapping[str, str]
+    consent: Consent | None = None
 
 
 @dataclass(frozen=True)
 class Account:
-    """One CRM of one workspace, as its variables describe it."""
+    """One CRM of one workspace, as its variables describe it, and where its tokens lie."""
 
     workspace: str
     connector: Connector
     settings: Any
+    tokens: Callable[[], TokenStore] = field(kw_only=True, compare=False, repr=False)
 
     @property
     def crm(self) -> str:
@@ -66,4 +70,4 @@ class Account:
 
     def open(self, budget: Budget) -> Source:
         """Log in; calls are paid from the budget."""
-        return self.connector.open(self.settings, budget)
+        return self.connector.open(self.settings, budget, self.tokens())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from crm_pipelines.connectors.pipedrive.oauth import CONSENT
 from crm_pipelines.connectors.pipedrive.settings import (
     PipedriveSettings,
     configured,
@@ -27,4 +28,5 @@ CONNECTOR = Connector(
         "deals": "deal_fields",
         "products": "product_fields",
     },
+    consent=CONSENT,
 )

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, SecretStr
 from crm_pipelines.connectors.pipedrive.choice import StreamChoice
 from crm_pipelines.model.call import Limits
 from crm_pipelines.model.errors import ConfigurationError
+from crm_pipelines.transport.logins import Header
 from crm_pipelines.transport.timeouts import Timeouts
 
 BURST_SECONDS = 2.1
@@ -29,6 +30,13 @@ def _address(url: str) -> str:
     return url.rstrip("/")
 
 
+def _oauth_address(url: str) -> str:
+    parts = urlsplit(_address(url))
+    if parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
+        raise ValueError("plain http is for this machine only: use https")
+    return _address(url)
+
+
 def _zone(name: str) -> str:
     if name not in available_timezones():
         raise ValueError("must be the name of a time zone, like UTC or Europe/Tallinn")
@@ -38,13 +46,23 @@ def _zone(name: str) -> str:
 class PipedriveSettings(Timeouts, StreamChoice):
     """One Pipedrive account."""
 
-    api_token: SecretStr = Field(SecretStr(""), alias="PIPEDRIVE_API_TOKEN")
+    api_token: Header = Field(SecretStr(""), alias="PIPEDRIVE_API_TOKEN")
+    client_id: str = Field("", alias="PIPEDRIVE_CLIENT_ID")
+    client_secret: SecretStr = Field(SecretStr(""), alias="PIPEDRIVE_CLIENT_SECRET")
+    oauth_url: Annotated[str, AfterValidator(_oauth_address)] = Field(
+        "https://oauth.pipedrive.com", alias="PIPEDRIVE_OAUTH_URL", validate_default=True
+    )
     company_domain: str = Field("", alias="PIPEDRIVE_COMPANY_DOMAIN", pattern=r"^[\w-]*$")
     base_url: Annotated[str, AfterValidator(_address)] = Field("", alias="PIPEDRIVE_BASE_URL")
     daily_tokens: int = Field(30_000, alias="PIPEDRIVE_DAILY_TOKENS", ge=1)
     burst_limit: int = Field(20, alias="PIPEDRIVE_BURST_LIMIT", ge=1)
     day_zone: Annotated[str, AfterValidator(_zone)] = Field("UTC", alias="PIPEDRIVE_DAY_ZONE")
     user_calls: int = Field(0, alias="PIPEDRIVE_USER_CALLS_PER_MINUTE", ge=0)
+
+    @property
+    def has_app(self) -> bool:
+        """Whether an OAuth app is set."""
+        return bool(self.client_id and self.client_secret.get_secret_value())
 
     @property
     def url(self) -> str:
@@ -63,10 +81,19 @@ def configured(settings: PipedriveSettings) -> bool:
     """Whether an account is set. Raises ``ConfigurationError`` when only half of one is."""
     if settings.api_token.get_secret_value():
         return bool(settings.url)
+    if settings.has_app:
+        return True
+    if settings.client_id or settings.client_secret.get_secret_value():
+        missing = "PIPEDRIVE_CLIENT_SECRET" if settings.client_id else "PIPEDRIVE_CLIENT_ID"
+        raise ConfigurationError(
+            f"{missing} is not set, but the other half of the app's login is: both are on your "
+            "app's page in Pipedrive's Developer Hub"
+        )
     if settings.base_url or settings.company_domain:
         raise ConfigurationError(
             "PIPEDRIVE_API_TOKEN is not set, but an address is: copy it from Settings > Personal "
-            "preferences > API in Pipedrive"
+            "preferences > API in Pipedrive (or set PIPEDRIVE_CLIENT_ID and "
+            "PIPEDRIVE_CLIENT_SECRET of an app)"
         )
     return False
 

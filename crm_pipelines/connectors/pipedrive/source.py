@@ -9,41 +9,23 @@ from crm_pipelines.connectors.pipedrive.answers import classify, observe
 from crm_pipelines.connectors.pipedrive.costs import price
 from crm_pipelines.connectors.pipedrive.declaration import PipedriveStream
 from crm_pipelines.connectors.pipedrive.listed import Listed, inside, marker, read_list, to_table
+from crm_pipelines.connectors.pipedrive.login import log_in
 from crm_pipelines.connectors.pipedrive.numbered_pages import read_numbered
 from crm_pipelines.connectors.pipedrive.parameters import list_parameters
 from crm_pipelines.connectors.pipedrive.probe import introduce, probe, whole_price
 from crm_pipelines.connectors.pipedrive.settings import PipedriveSettings
 from crm_pipelines.model.call import Budget, Call
-from crm_pipelines.model.errors import BadCredentials, Truncated
+from crm_pipelines.model.errors import Truncated
 from crm_pipelines.model.probe import Price, Probe
 from crm_pipelines.model.source import Page, Place
 from crm_pipelines.model.stream import Field, Stream
+from crm_pipelines.model.tokens import TokenStore
 from crm_pipelines.model.window import Slice
 from crm_pipelines.transport.door import Door
 
 if TYPE_CHECKING:
     import httpx
     import msgspec
-
-
-class _Token:
-    """The API token as a login: in a header, never in a URL."""
-
-    def __init__(self, settings: PipedriveSettings) -> None:
-        self._token = settings.api_token.get_secret_value()
-
-    def headers(self) -> Mapping[str, str]:
-        if not self._token:
-            raise BadCredentials("PIPEDRIVE_API_TOKEN is not set")
-        return {"x-api-token": self._token}
-
-    def renew(self) -> None:
-        """A token cannot be renewed."""
-        raise BadCredentials(
-            "Pipedrive does not accept the API token: copy it from Settings > Personal "
-            "preferences > API in Pipedrive into PIPEDRIVE_API_TOKEN; making a new one ended the "
-            "old one"
-        )
 
 
 class PipedriveSource:
@@ -127,14 +109,15 @@ class PipedriveSource:
         return found[-1]
 
 
-def open_source(settings: PipedriveSettings, budget: Budget) -> PipedriveSource:
+def open_source(settings: PipedriveSettings, budget: Budget, tokens: TokenStore) -> PipedriveSource:
     """Open the account that the settings name."""
+    login, address = log_in(settings, tokens)
     return PipedriveSource(
         Door(
             "Pipedrive",
-            settings.url,
+            address,
             budget=budget,
-            login=_Token(settings),
+            login=login,
             classify=classify,
             observe=observe,
             timeouts=settings,

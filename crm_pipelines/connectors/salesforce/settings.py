@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, SecretStr
 from crm_pipelines.connectors.salesforce.selection import FieldSelection
 from crm_pipelines.model.call import Limits
 from crm_pipelines.model.errors import ConfigurationError
+from crm_pipelines.transport.logins import Header
 from crm_pipelines.transport.timeouts import Timeouts
 
 
@@ -55,7 +56,7 @@ class SalesforceSettings(Timeouts, FieldSelection):
     password: SecretStr = Field(SecretStr(""), alias="SALESFORCE_PASSWORD")
     security_token: SecretStr = Field(SecretStr(""), alias="SALESFORCE_SECURITY_TOKEN")
     domain: str = Field("login", alias="SALESFORCE_DOMAIN", pattern=r"^[\w.-]+$")
-    access_token: SecretStr = Field(SecretStr(""), alias="SALESFORCE_ACCESS_TOKEN")
+    access_token: Header = Field(SecretStr(""), alias="SALESFORCE_ACCESS_TOKEN")
     objects: Annotated[str, AfterValidator(_objects)] = Field("", alias="SALESFORCE_OBJECTS")
     api_version: str = Field("64.0", alias="SALESFORCE_API_VERSION", pattern=r"^\d\d\.0$")
     daily_calls: int = Field(100_000, alias="SALESFORCE_DAILY_CALLS", ge=1)

@@ -6,13 +6,12 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from crm_pipelines.connectors.salesforce.answers import classify, observe
 from crm_pipelines.connectors.salesforce.csv_pages import read_page
 from crm_pipelines.connectors.salesforce.describe import columns, described, stamp_of
-from crm_pipelines.connectors.salesforce.login import Session
+from crm_pipelines.connectors.salesforce.login import log_in
 from crm_pipelines.connectors.salesforce.probe import introduce, probe, whole_price
 from crm_pipelines.connectors.salesforce.settings import SalesforceSettings
 from crm_pipelines.connectors.salesforce.streams import SalesforceStream
@@ -21,6 +20,7 @@ from crm_pipelines.model.errors import CrmError, FatalError, GoneError
 from crm_pipelines.model.probe import Price, Probe
 from crm_pipelines.model.source import Page, Place
 from crm_pipelines.model.stream import Field, Stream
+from crm_pipelines.model.tokens import TokenStore
 from crm_pipelines.model.window import Slice
 from crm_pipelines.transport.door import Door
 
@@ -165,20 +165,16 @@ class _Results:
         self.locator = None if locator in (None, "", "null") else locator
 
 
-@lru_cache(maxsize=32)
-def _session(settings: SalesforceSettings) -> Session:
-    """Streams of one org share one login."""
-    return Session(settings)
-
-
-def open_source(settings: SalesforceSettings, budget: Budget) -> SalesforceSource:
-    """Open the org that the settings name; logs in."""
-    session = _session(settings)
+def open_source(
+    settings: SalesforceSettings, budget: Budget, tokens: TokenStore
+) -> SalesforceSource:
+    """Open the org that the settings name."""
+    login, address = log_in(settings, tokens)
     door = Door(
         "Salesforce",
-        session.instance_url,
+        address,
         budget=budget,
-        login=session,
+        login=login,
         classify=classify,
         observe=observe,
         timeouts=settings,
