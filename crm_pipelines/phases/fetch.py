@@ -10,7 +10,7 @@ from typing import Protocol
 from crm_pipelines.model.errors import CrmError
 from crm_pipelines.model.manifest import Manifest
 from crm_pipelines.model.source import Place, Source
-from crm_pipelines.model.stream import Stream
+from crm_pipelines.model.stream import Field, Stream
 from crm_pipelines.model.window import Options, Slice
 from crm_pipelines.store.checkpoints import Checkpoint, Checkpoints
 from crm_pipelines.store.staging import Staging
@@ -48,6 +48,11 @@ def fetch(
     made again pays for nothing twice.
     """
     with closing(_Lazy(open_source)) as source:
+
+        def describe() -> tuple[Field, ...]:
+            staging.prepare(key)  # a store that cannot be used is noticed before any call
+            return source.open().describe(stream)
+
         checkpoint = checkpoints.open(
             key,
             workspace=workspace,
@@ -56,7 +61,7 @@ def fetch(
             part=part,
             now=now,
             usable=lambda found: all(staging.has(chunk) for chunk in found.chunks),
-            describe=lambda: source.open().describe(stream),
+            describe=describe,
         )
         try:
             if not checkpoint.complete:

@@ -20,7 +20,8 @@ from crm_pipelines.model.manifest import Chunk
 from crm_pipelines.model.source import Place
 from crm_pipelines.model.stream import Field
 from crm_pipelines.model.window import Slice
-from crm_pipelines.store.database import Connection, Database
+from crm_pipelines.store.database import Connection, Database, grounded
+from crm_pipelines.store.queries import query
 
 _SPACE = 7_421_002
 
@@ -99,20 +100,22 @@ class Checkpoints:
         return Checkpoint(key, now, fields)
 
     def keep(self, checkpoint: Checkpoint, chunk: Chunk | None = None) -> None:
-        """Write the state through; ``chunk`` was stored since the last time."""
+        """Write the state through; ``chunk`` was stored since the last time.
+
+        The session that holds the claim writes: when it is lost, so is the right to go on.
+        """
         if chunk is not None:
             checkpoint.chunks.append(chunk)
-        self._database.run(
-            "checkpoints.keep",
-            {
-                "key": checkpoint.key,
-                "place": None if checkpoint.place is None else Jsonb(dict(checkpoint.place)),
-                "chunk": None if chunk is None else Jsonb([msgspec.to_builtins(chunk)]),
-                "complete": checkpoint.complete,
-                "api_calls": checkpoint.api_calls,
-                "tokens": checkpoint.tokens,
-            },
-        )
+        values = {
+            "key": checkpoint.key,
+            "place": None if checkpoint.place is None else Jsonb(dict(checkpoint.place)),
+            "chunk": None if chunk is None else Jsonb([msgspec.to_builtins(chunk)]),
+            "complete": checkpoint.complete,
+            "api_calls": checkpoint.api_calls,
+            "tokens": checkpoint.tokens,
+        }
+        with grounded():
+            self._claims[checkpoint.key].execute(query("checkpoints.keep"), values)
 
     def claim(self, key: str) -> bool:
         """Take a checkpoint for this process; whether it was free (or ours already)."""

@@ -42,6 +42,7 @@ class Database:
             url,
             kwargs={"row_factory": dict_row, "autocommit": True},
             connection_class=Connection,
+            check=ConnectionPool.check_connection,  # the server may have been restarted
             min_size=0,
             max_size=4,
             timeout=15,

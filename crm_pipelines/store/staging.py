@@ -34,6 +34,11 @@ class Staging:
         """The file system the chunks are on."""
         return self._files
 
+    def prepare(self, key: str) -> None:
+        """Make a run's folder, so that a store that cannot be used is noticed before any call."""
+        with roomy(self._root):
+            self._files.create_dir(f"{self._root}/{quote(key)}", recursive=True)
+
     def write(self, key: str, phase: str, number: int, table: pa.Table) -> Chunk:
         """Store one chunk; a chunk of that number that was there before is replaced."""
         import pyarrow as pa

@@ -21,15 +21,28 @@ PATIENCE = 60.0
 
 
 class Run:
-    """A run of the driver program. ``values`` are its environment."""
+    """A run of the driver program. ``values`` are its environment.
+
+    ``file_blocks`` is how many blocks of 512 bytes a file may have, 0 for no limit.
+    """
 
     def __init__(
-        self, values: Mapping[str, str], name: str, key: str, run: str, hold: str, **options: Any
+        self,
+        values: Mapping[str, str],
+        name: str,
+        key: str,
+        run: str,
+        hold: str,
+        file_blocks: int = 0,
+        **options: Any,
     ) -> None:
         rest = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
         module = "crm_pipelines_tests.faults.driver"
+        limit = (
+            ["/bin/sh", "-c", f'ulimit -f {file_blocks}; exec "$@"', "sh"] if file_blocks else []
+        )
         self.process = subprocess.Popen(
-            [sys.executable, "-m", module, name, key, run, json.dumps(options), hold],
+            [*limit, sys.executable, "-m", module, name, key, run, json.dumps(options), hold],
             cwd=CHECKOUT,
             env={**rest, **values},
             stdout=subprocess.PIPE,
@@ -70,10 +83,11 @@ def running(
     run: str,
     *,
     hold: str = "",
+    file_blocks: int = 0,
     **options: Any,
 ) -> Iterator[Run]:
     """A run that does not outlive the block."""
-    one = Run(values, name, key, run, hold, **options)
+    one = Run(values, name, key, run, hold, file_blocks, **options)
     try:
         yield one
     finally:
