@@ -17,6 +17,7 @@ from dotenv import dotenv_values
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from crm_pipelines.model.errors import ConfigurationError
+from crm_pipelines.model.strictness import read_strictness
 
 DEFAULT_WORKSPACE = "default"
 Values = TypeVar("Values", bound=BaseModel)
@@ -43,6 +44,11 @@ def _interval(minutes: int) -> int:
     return minutes
 
 
+def _strictness(text: str) -> str:
+    read_strictness(text)
+    return text
+
+
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -59,6 +65,9 @@ class Settings(BaseModel):
     )
     windows_start: date = Field(date(2015, 1, 1), alias="CRM_WINDOWS_START")
     encryption_keys: SecretStr = Field(SecretStr(""), alias="CRM_ENCRYPTION_KEYS")
+    validation: Annotated[str, AfterValidator(_strictness)] = Field(
+        "lenient", alias="CRM_VALIDATION"
+    )
     gateway_host: str = Field("127.0.0.1", alias="CRM_GATEWAY_HOST")
     gateway_port: Port = Field(8000, alias="CRM_GATEWAY_PORT")
     ui_port: Port = Field(3000, alias="CRM_UI_PORT")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from crm_pipelines.budget.ledger import Ledgers
 from crm_pipelines.flows.mirror.flow import Mirror, Progress, silent
 from crm_pipelines.model.connector import Account, Connector
 from crm_pipelines.model.errors import ConfigurationError
+from crm_pipelines.model.strictness import Strictness, read_strictness
 from crm_pipelines.model.tokens import TokenStore
 from crm_pipelines.reports import health
 from crm_pipelines.reports.health import Health
@@ -35,17 +36,20 @@ class Wiring:
 
     @cached_property
     def accounts(self) -> tuple[Account, ...]:
-        """Every CRM of every workspace."""
-        return tuple(
+        """Every CRM of every workspace. Raises ``ConfigurationError``."""
+        found = tuple(
             Account(
                 workspace,
                 connector,
                 self._read(connector, workspace),
+                strictness=self._strictness(workspace),
                 tokens=partial(self._tokens, workspace, connector.name),
             )
             for workspace in self.settings.workspaces
             for connector in connectors.discover().values()
         )
+        check_strictness(found)
+        return found
 
     def account(self, workspace: str, crm: str) -> Account:
         """One of them. Raises ``ConfigurationError``."""
@@ -143,5 +147,19 @@ class Wiring:
     def _tokens(self, workspace: str, crm: str) -> TokenStore:
         return self.vault.account(workspace, crm)
 
+    def _strictness(self, workspace: str) -> Strictness:
+        return read_strictness(settings.read(Settings, workspace, self._values).validation)
+
     def _read(self, connector: Connector, workspace: str) -> Any:
         return settings.read(connector.settings, workspace, self._values)
+
+
+def check_strictness(accounts: Collection[Account]) -> None:
+    """Raises ``ConfigurationError`` where ``CRM_VALIDATION`` names what is not mirrored."""
+    known = {f"{a.crm}.{stream.name}" for a in accounts for stream in a.streams}
+    for account in accounts:
+        for name in account.strictness.unknown(known):
+            raise ConfigurationError(
+                f"CRM_VALIDATION: there is no CRM or stream {name!r}; there are "
+                f"{', '.join(sorted(known))}"
+            )

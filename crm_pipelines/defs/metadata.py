@@ -6,16 +6,27 @@ from typing import Any
 
 import dagster as dg
 
-from crm_pipelines.flows.mirror.flow import Mirror, peak_memory_mb
+from crm_pipelines.flows.mirror.flow import Mirror
 from crm_pipelines.model.manifest import Manifest, Outcome
 from crm_pipelines.model.stream import Field
-from crm_pipelines.store.inspect import count_alive, preview
+from crm_pipelines.store.inspect import changed_rows, count_alive
 
 PREVIEW_COLUMNS = 8
 PREVIEW_ROWS = 5
 
+FIGURES = (
+    "records_per_second",
+    "success_rate",
+    "error_rate",
+    "records_per_api_call",
+    "peak_memory_mb",
+)
+"""Metrics of the run's line of history that are told here, too, so that the UI plots them."""
 
-def describe_outcome(mirror: Mirror, outcome: Outcome, manifest: Manifest) -> dict[str, Any]:
+
+def describe_outcome(
+    mirror: Mirror, outcome: Outcome, manifest: Manifest, run: str
+) -> dict[str, Any]:
     """Metadata of one sync of one stream."""
     table = mirror.stream.table_name
     return {
@@ -29,14 +40,18 @@ def describe_outcome(mirror: Mirror, outcome: Outcome, manifest: Manifest) -> di
         "deleted": outcome.deleted,
         "api_calls": outcome.api_calls,
         "tokens": outcome.tokens,
-        "peak_memory_mb": peak_memory_mb(),
+        **{name: manifest.notes[name] for name in FIGURES if name in manifest.notes},
         **{name: value for name, value in manifest.notes.items() if name.endswith("_seconds")},
         "slice": manifest.slice.describe(),
         "went_on_from_checkpoint": bool(manifest.notes["resumed"]),
         "added_columns": ", ".join(manifest.notes["added_columns"]) or "none",
+        "validation": "strict" if manifest.notes["strict"] else "lenient",
         "warnings": manifest.notes["warnings"],
-        "latest_rows": dg.MetadataValue.md(
-            _as_markdown(preview(mirror.database, mirror.account, mirror.stream, PREVIEW_ROWS))
+        "rejected_by_reason": manifest.notes["rejected_by_reason"],
+        "changed_rows": dg.MetadataValue.md(
+            _as_markdown(
+                changed_rows(mirror.database, mirror.account, mirror.stream, run, PREVIEW_ROWS)
+            )
         ),
         "table": f"{mirror.account.crm}.{table}",
     }
@@ -61,8 +76,8 @@ def _column(field: Field) -> dg.TableColumn:
 
 def _as_markdown(rows: list[dict[str, Any]]) -> str:
     if not rows:
-        return "No rows yet."
-    names = list(rows[0])[:PREVIEW_COLUMNS]
+        return "Nothing changed."
+    names = [*list(rows[0])[:PREVIEW_COLUMNS], "_deleted_at"]
     lines = ["| " + " | ".join(names) + " |", "|" + " --- |" * len(names)]
     lines += ["| " + " | ".join(_cell(row[name]) for name in names) + " |" for row in rows]
     return "\n".join(lines)

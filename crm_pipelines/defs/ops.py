@@ -94,7 +94,9 @@ class PhaseOps:
                     {
                         "valid": done.rows,
                         "rejected": sum(chunk.rows for chunk in done.rejected),
+                        "mode": "strict" if done.notes["strict"] else "lenient",
                         "warnings": done.notes["warnings"],
+                        "rejected_by_reason": done.notes["rejected_by_reason"],
                     }
                 )
                 return done
@@ -113,7 +115,7 @@ class PhaseOps:
                 if manifest.options.dry_run:
                     context.log.info(f"Dry run, nothing written: {outcome}")
                     return
-                metadata = describe_outcome(mirror, outcome, done)
+                metadata = describe_outcome(mirror, outcome, done, context.run_id)
             yield dg.Output(None, metadata=metadata)
 
         return dg.op(
@@ -151,6 +153,7 @@ class PhaseOps:
             staging=context.resources.staging,
             checkpoints=context.resources.checkpoints,
             progress=tell,
+            log=context.log,
         )
         try:
             yield mirror

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from crm_pipelines.model.call import Budget, Limits
 from crm_pipelines.model.source import Source
 from crm_pipelines.model.stream import Stream
+from crm_pipelines.model.strictness import Strictness
 from crm_pipelines.model.tokens import Consent, TokenStore
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Account:
     connector: Connector
     settings: Any
     tokens: Callable[[], TokenStore] = field(kw_only=True, compare=False, repr=False)
+    strictness: Strictness = field(default=Strictness())
 
     @property
     def crm(self) -> str:

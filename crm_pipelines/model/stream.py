@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from crm_pipelines.model.rules import Rule
+
 
 class Type(StrEnum):
     """What a column holds; the value is its PostgreSQL type."""
@@ -25,7 +27,8 @@ class Field:
 
     ``path`` says where the value lies in the CRM's record: a key, or ``list[primary].key`` for
     the member of a list that is marked primary (the first one otherwise). ``check`` names a
-    format check of the validate phase; ``length`` is what the CRM says is the longest text.
+    kind of text in ``rules.CHECKS``; ``country`` is the column by which a postal code or a state
+    is judged; ``length`` is what the CRM says is the longest text.
     """
 
     name: str
@@ -34,6 +37,7 @@ class Field:
     description: str = ""
     check: str = ""
     length: int = 0
+    country: str = ""
 
     @property
     def source(self) -> str:
@@ -54,6 +58,7 @@ class Stream:
     when two lists of the API fill one table; ``scope`` then is the SQL condition that tells
     which rows of it are this stream's, so that a full sync only buries its own.
     ``deleted_field`` is a boolean column by which the CRM itself marks a record as deleted.
+    ``required`` are columns that must not be empty; ``rules`` hold between columns.
     """
 
     name: str
@@ -64,6 +69,7 @@ class Stream:
     stamp_field: str | None = None
     key: Field = field(default=Field(KEY, Type.INTEGER, description="Identity in the CRM."))
     required: tuple[str, ...] = ()
+    rules: tuple[Rule, ...] = ()
     table: str = ""
     scope: str = "true"
     deleted_field: str | None = None

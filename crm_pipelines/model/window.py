@@ -16,6 +16,7 @@ class Mode(StrEnum):
     INCREMENTAL = "incremental"
     FULL = "full"
     WINDOW = "window"
+    RETRY = "retry"
 
 
 @dataclass(frozen=True)

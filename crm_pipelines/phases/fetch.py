@@ -41,11 +41,13 @@ def fetch(
     staging: Staging,
     checkpoints: Checkpoints,
     progress: Progress,
+    opened: Callable[[Checkpoint], object],
 ) -> Manifest:
     """Every page of the slice as a chunk, going on from a checkpoint where there is one.
 
     Raises ``BudgetSpent`` and other ``CrmError``s with the place kept, so that the same call
-    made again pays for nothing twice.
+    made again pays for nothing twice. ``opened`` is handed the checkpoint, which tells at any
+    time what has been read and paid for.
     """
     with closing(_Lazy(open_source)) as source:
 
@@ -63,6 +65,7 @@ def fetch(
             usable=lambda found: all(staging.has(chunk) for chunk in found.chunks),
             describe=describe,
         )
+        opened(checkpoint)
         try:
             if not checkpoint.complete:
                 _read_on(stream, part, source, purse, staging, checkpoints, checkpoint, progress)
@@ -137,7 +140,8 @@ def _read_on(
             checkpoints.keep(checkpoint, chunk)
             rows += page.records.num_rows
             progress(rows)
-    except CrmError:
+    except BaseException as error:
         settle(checkpoint.place)
-        checkpoints.keep(checkpoint)
+        if isinstance(error, CrmError):
+            checkpoints.keep(checkpoint)
         raise

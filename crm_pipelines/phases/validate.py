@@ -1,88 +1,109 @@
 """Validate: whole columns against types and rules; splits chunks into valid and rejected.
 
-A record is rejected only when it cannot be stored as what its columns say it is: a value of the
-wrong type, or no key. Everything else that looks wrong is kept and counted as a warning, because
-the mirror must say what the CRM says.
+A record that cannot be stored as what its columns say it is (a value of the wrong type, no key)
+is always rejected. What merely looks wrong rejects the record where the stream is strict;
+elsewhere it is kept as it came and counted as a warning, because the mirror must say what the CRM
+says. Nothing is dropped: a record is either valid or rejected.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 from collections import Counter
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from crm_pipelines.model.manifest import Chunk, Manifest
-from crm_pipelines.model.rules import CHECKS
-from crm_pipelines.model.source import RAW
-from crm_pipelines.model.stream import KEY, Field, Stream, Type
+from crm_pipelines.model.stream import KEY, Field, Stream
+from crm_pipelines.phases.checks.findings import Finding, find
+from crm_pipelines.phases.checks.remarks import Remarks
+from crm_pipelines.phases.failures import ROW, as_failures
 from crm_pipelines.phases.records import PROBLEMS
 from crm_pipelines.store.staging import Staging
 
 PHASE = "validate"
 REJECTED = "rejected"
+TOLD = 20
+"""Kinds of warnings that a run's metadata names."""
 
 
-def validate(manifest: Manifest, stream: Stream, staging: Staging) -> Manifest:
-    """Valid chunks, and rejected ones with columns ``record_id``, ``raw`` and ``reasons``."""
+def validate(
+    manifest: Manifest, stream: Stream, staging: Staging, *, strict: bool, log: logging.Logger
+) -> Manifest:
+    """Valid chunks with the row each record had in the raw chunk, and chunks of failures."""
     valid: list[Chunk] = []
     rejected: list[Chunk] = []
     warnings: Counter[str] = Counter()
+    reasons: Counter[str] = Counter()
+    remarks = Remarks(log, manifest.crm, manifest.stream)
     for number, chunk in enumerate(manifest.chunks):
         records = staging.read(chunk)
-        bad = pc.or_(pc.is_valid(records.column(PROBLEMS)), pc.is_null(records.column(KEY)))
-        if pc.any(bad).as_py():
-            raw = staging.read(manifest.raw[number])
-            failures = _failures(records.filter(bad), raw.filter(bad))
+        passed, failed, found = split(records, stream, manifest.fields, strict=strict)
+        remarks.tell_findings(records, found, strict=strict)
+        if failed.num_rows:
+            failures = as_failures(failed, staging.read(manifest.raw[number]))
+            remarks.tell_unreadable(failures, manifest.fields)
             rejected.append(staging.write(manifest.key, REJECTED, number, failures))
-            records = records.filter(pc.invert(bad))
-        warnings.update(_warnings(records, stream, manifest.fields))
-        records = records.drop_columns([PROBLEMS])
-        valid.append(staging.write(manifest.key, PHASE, number, records))
-    notes = {"warnings": dict(warnings.most_common(20))}
+            reasons.update(_by_reason(failed))
+        if not strict:
+            warnings.update({f.label: pc.sum(f.rows).as_py() for f in found})
+        valid.append(staging.write(manifest.key, PHASE, number, passed))
+    remarks.close()
+    notes = {
+        "warnings": dict(warnings.most_common(TOLD)),
+        "rejected_by_reason": dict(reasons.most_common(TOLD)),
+        "strict": strict,
+    }
     return manifest.advance(chunks=tuple(valid), rejected=tuple(rejected), notes=notes)
 
 
-def _failures(records: pa.Table, raw: pa.Table) -> pa.Table:
-    """What cannot be stored, as it came, with a reason per field."""
-    reasons = [
-        text if text is not None else json.dumps({KEY: "missing"})
-        for text in records.column(PROBLEMS).to_pylist()
-    ]
-    keys = [None if key is None else str(key) for key in records.column(KEY).to_pylist()]
-    return pa.table(
-        {
-            "record_id": pa.array(keys, pa.string()),
-            "raw": pa.array(_texts(raw), pa.string()),
-            "reasons": pa.array(reasons, pa.string()),
-        }
-    )
+def split(
+    records: pa.Table, stream: Stream, fields: tuple[Field, ...], *, strict: bool
+) -> tuple[pa.Table, pa.Table, list[Finding]]:
+    """What passes, what fails (with reasons), and what looks wrong in records that are sound.
+
+    The findings' masks are about ``records``.
+    """
+    problems = records.column(PROBLEMS)
+    unsound = pc.or_(pc.is_valid(problems), pc.is_null(records.column(KEY))).combine_chunks()
+    sound = pc.invert(unsound)
+    found = [f.among(sound) for f in find(records, stream, fields)]
+    found = [f for f in found if pc.any(f.rows).as_py()]
+    bad = unsound
+    for finding in found if strict else ():
+        bad = pc.or_(bad, finding.rows)
+    position = pa.array(range(records.num_rows), pa.int32())
+    records = records.append_column(ROW, position)
+    if not pc.any(bad).as_py():
+        return records.drop_columns([PROBLEMS]), records.slice(0, 0), found
+    failed = records.filter(bad)
+    told = [_reason(row, text, found) for row, text in zip(*_rows(failed), strict=True)]
+    failed = failed.drop_columns([PROBLEMS]).append_column(PROBLEMS, pa.array(told, pa.string()))
+    return records.filter(pc.invert(bad)).drop_columns([PROBLEMS]), failed, found
 
 
-def _texts(raw: pa.Table) -> list[str]:
-    if RAW in raw.column_names:
-        return [text.decode(errors="replace") for text in raw.column(RAW).to_pylist()]
-    return [json.dumps(row, ensure_ascii=False) for row in raw.to_pylist()]
+def _rows(failed: pa.Table) -> tuple[list[int], list[str | None]]:
+    return failed.column(ROW).to_pylist(), failed.column(PROBLEMS).to_pylist()
 
 
-def _warnings(records: pa.Table, stream: Stream, fields: tuple[Field, ...]) -> dict[str, int]:
-    """How many values of which column look wrong, by rule."""
-    found = {}
-    for field in fields:
-        values = records.column(field.name)
-        if field.name in stream.required:
-            found[f"{field.name}: missing"] = values.null_count
-        if field.check:
-            found[f"{field.name}: no {field.check}"] = _misfits(values, CHECKS[field.check])
-        if field.length and field.type is Type.TEXT:
-            lengths: Any = pc.utf8_length(values)
-            longer = pc.sum(pc.greater(lengths, field.length)).as_py()
-            found[f"{field.name}: longer than {field.length}"] = longer or 0
-    return {name: number for name, number in found.items() if number}
+def _reason(row: int, text: str | None, found: list[Finding]) -> str:
+    """A JSON object of column to reason; several about one column are joined."""
+    if text is not None:
+        return text
+    told: dict[str, str] = {}
+    for finding in found:
+        if finding.rows[row].as_py():
+            before = told.get(finding.name)
+            told[finding.name] = f"{before}; {finding.reason}" if before else finding.reason
+    return json.dumps(told or {KEY: "missing"})
 
 
-def _misfits(values: pa.ChunkedArray, pattern: str) -> int:
-    fits = pc.match_substring_regex(values, pattern)
-    return int(pc.sum(pc.invert(fits)).as_py() or 0)
+def _by_reason(failed: pa.Table) -> Counter[str]:
+    """How often which column failed for which reason, whatever the value was."""
+    counts: Counter[str] = Counter()
+    for text in failed.column(PROBLEMS).to_pylist():
+        for name, reason in json.loads(text).items():
+            counts[f"{name}: {reason.partition(': ')[0]}"] += 1
+    return counts

@@ -1,17 +1,12 @@
-"""Sync history, watermarks and rejected records."""
+"""Sync history and watermarks."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-import msgspec
 from psycopg.types.json import Jsonb
 
-from crm_pipelines.model import json_text
 from crm_pipelines.model.manifest import Outcome
 from crm_pipelines.model.window import Slice
 from crm_pipelines.store.database import Connection, Database
@@ -64,35 +59,3 @@ def record_run(
             "metrics": Jsonb(metrics or {}),
         },
     )
-
-
-def reject(
-    connection: Connection, about: dict[str, Any], records: Iterable[dict[str, Any]]
-) -> None:
-    """Keep records that did not pass; one without a key is known by a hash of itself."""
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            query("runs.reject"),
-            [
-                {
-                    **about,
-                    "record_id": record["record_id"] or _fingerprint(record["raw"]),
-                    "raw": _storable(record["raw"]),
-                    "reasons": _storable(record["reasons"]),
-                }
-                for record in records
-            ],
-        )
-
-
-def _fingerprint(raw: str) -> str:
-    return "sha256:" + hashlib.sha256(raw.encode()).hexdigest()[:32]
-
-
-def _storable(text: str) -> Jsonb:
-    """JSON digit by digit if it is JSON, else the text itself; without NULs."""
-    try:
-        msgspec.json.decode(text, type=msgspec.Raw)
-    except msgspec.MsgspecError:
-        text = json.dumps(text)
-    return Jsonb(json_text.strip_nul(text), dumps=str)

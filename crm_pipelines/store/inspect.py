@@ -18,11 +18,11 @@ def count_alive(database: Database, account: Account, stream: Stream) -> int:
     return int(rows[0]["alive"])
 
 
-def preview(
-    database: Database, account: Account, stream: Stream, rows: int
+def changed_rows(
+    database: Database, account: Account, stream: Stream, run: str, rows: int
 ) -> list[dict[str, Any]]:
-    """The rows written last, CRM columns first."""
-    return _run(database, "latest_rows", account, stream, {"rows": rows})
+    """Some rows that a run wrote, the last ones first; tombstones, too."""
+    return _run(database, "changed_rows", account, stream, {"run": run, "rows": rows})
 
 
 def verify(database: Database, account: Account, stream: Stream, run: str) -> dict[str, Any]:

@@ -3,10 +3,10 @@
 SELECT count(*) AS alive FROM {table}
  WHERE workspace_id = %(workspace)s AND _deleted_at IS NULL AND ({scope});
 
--- name: latest_rows
--- The rows written last.
+-- name: changed_rows
+-- Rows that a run wrote.
 SELECT * FROM {table}
- WHERE workspace_id = %(workspace)s AND ({scope})
+ WHERE workspace_id = %(workspace)s AND _run_id = %(run)s AND ({scope})
  ORDER BY _synced_at DESC, id LIMIT %(rows)s;
 
 -- name: verify

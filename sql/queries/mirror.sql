@@ -118,9 +118,3 @@ SELECT count(*) AS missing FROM {table} AS t
  WHERE t.workspace_id = %(workspace)s AND t._deleted_at IS NULL AND ({scope})
    AND t._synced_at < %(started_at)s
    AND NOT EXISTS (SELECT FROM seen WHERE seen.id = t.id);
-
--- name: forget_rejected
--- Records that pass now are no longer rejected ones.
-DELETE FROM sync.rejected_records AS r USING staged AS s
- WHERE r.workspace_id = %(workspace)s AND r.crm = %(crm)s AND r.stream = %(stream)s
-   AND r.record_id = s.id::text;

@@ -34,12 +34,3 @@ SELECT DISTINCT ON (workspace_id, crm, stream) * FROM sync.runs
 -- name: now
 -- The database's clock, by which everything is stamped.
 SELECT clock_timestamp() AS now;
-
--- name: reject
--- Keeps a record that did not pass; a later rejection of the same record replaces it.
-INSERT INTO sync.rejected_records AS r (workspace_id, crm, stream, record_id, raw, reasons, run_id)
-VALUES (%(workspace)s, %(crm)s, %(stream)s, %(record_id)s, %(raw)s, %(reasons)s, %(run)s)
-ON CONFLICT (workspace_id, crm, stream, record_id) DO UPDATE
-   SET raw = excluded.raw, reasons = excluded.reasons, run_id = excluded.run_id,
-       rejected_at = clock_timestamp()
- WHERE (r.raw, r.reasons) IS DISTINCT FROM (excluded.raw, excluded.reasons);

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-import resource
-import sys
+import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from crm_pipelines.budget.ledger import Ledgers
+from crm_pipelines.flows.mirror.chronicle import Chapter, measures, read_so_far, seconds_of
 from crm_pipelines.model.connector import Account
-from crm_pipelines.model.errors import BudgetSpent
 from crm_pipelines.model.manifest import Manifest, Outcome
 from crm_pipelines.model.priority import priority_of
 from crm_pipelines.model.stream import Stream
-from crm_pipelines.model.window import Options, Slice, choose_slice
+from crm_pipelines.model.window import Options, choose_slice
 from crm_pipelines.store import history, named_views
-from crm_pipelines.store.checkpoints import Checkpoints
+from crm_pipelines.store.checkpoints import Checkpoint, Checkpoints
 from crm_pipelines.store.database import Database
 from crm_pipelines.store.staging import Staging
 
 Progress = Callable[[str, str], None]
 """Told the phase and, in words, how far it is."""
+
+LOG = logging.getLogger("crm_pipelines.mirror")
 
 
 def silent(phase: str, words: str) -> None:
@@ -41,6 +43,7 @@ class Mirror:
     staging: Staging
     checkpoints: Checkpoints
     progress: Progress = silent
+    log: logging.Logger = LOG
 
     @property
     def about(self) -> dict[str, str]:
@@ -72,7 +75,18 @@ class Mirror:
         )
         self.progress("fetch", part.describe())
         begun = time.monotonic()
-        with self._noted(run, options, part, now):
+        opened: list[Checkpoint] = []
+
+        def so_far() -> Outcome:
+            spent = opened[-1] if opened else Checkpoint("", now, ())
+            return Outcome(
+                fetched=sum(chunk.rows for chunk in spent.chunks),
+                api_calls=max(spent.api_calls, purse.calls),
+                tokens=max(spent.tokens, purse.tokens),
+            )
+
+        about = {"run": run, **self.about}
+        with Chapter(self.database, about, options, part, now, so_far).kept():
             manifest = fetch(
                 key="/".join((key, ".".join(self.about.values()))),
                 workspace=self.account.workspace,
@@ -86,6 +100,7 @@ class Mirror:
                 staging=self.staging,
                 checkpoints=self.checkpoints,
                 progress=lambda rows: self.progress("fetch", f"{rows:,} records"),
+                opened=opened.append,
             )
         return manifest.advance(notes=_took("fetch", begun))
 
@@ -94,8 +109,11 @@ class Mirror:
         from crm_pipelines.phases.transform import transform
 
         self.progress("transform", f"{manifest.rows:,} records")
+        self.log.info(
+            f"Starting {self.account.crm} {self.stream.name} sync with {manifest.rows} records"
+        )
         begun = time.monotonic()
-        with self._noted(run, manifest.options, manifest.slice, manifest.started_at, manifest):
+        with self._noted(manifest, run):
             done = transform(manifest, self.staging)
         return done.advance(notes=_took("transform", begun))
 
@@ -105,8 +123,14 @@ class Mirror:
 
         self.progress("validate", f"{manifest.rows:,} records")
         begun = time.monotonic()
-        with self._noted(run, manifest.options, manifest.slice, manifest.started_at, manifest):
-            done = validate(manifest, self.stream, self.staging)
+        with self._noted(manifest, run):
+            done = validate(
+                manifest,
+                self.stream,
+                self.staging,
+                strict=self.account.strictness.of(self.account.crm, self.stream.name),
+                log=self.log,
+            )
         return done.advance(notes=_took("validate", begun))
 
     def upsert(self, manifest: Manifest, *, run: str) -> tuple[Outcome, Manifest]:
@@ -115,19 +139,38 @@ class Mirror:
 
         self.progress("upsert", f"{manifest.rows:,} records")
         begun = time.monotonic()
-        with self._noted(run, manifest.options, manifest.slice, manifest.started_at, manifest):
-            outcome, added = upsert(
+        before = seconds_of(manifest.notes)
+
+        measured: dict[str, Any] = {}
+
+        def measure(outcome: Outcome) -> dict[str, Any]:
+            took = before + time.monotonic() - begun
+            measured.update(measures(outcome, manifest.notes, took))
+            return measured
+
+        with self._noted(manifest, run):
+            outcome, added, reasons = upsert(
                 manifest,
                 self.stream,
                 run=run,
                 database=self.database,
                 staging=self.staging,
-                metrics={**manifest.notes, "peak_memory_mb": peak_memory_mb()},
+                measure=measure,
             )
             remarks = [] if manifest.options.dry_run else self._refresh_views()
         self.staging.drop(manifest.key)
         self.checkpoints.release(manifest.key)
-        notes = {"added_columns": added, "remarks": remarks, **_took("upsert", begun)}
+        self.log.info(
+            f"Completed {self.account.crm} {self.stream.name} sync: {outcome.created} created, "
+            f"{outcome.updated} updated, {outcome.rejected} failed"
+        )
+        notes = {
+            **measured,
+            "added_columns": added,
+            "remarks": remarks,
+            "rejected_by_reason": reasons,
+            **_took("upsert", begun),
+        }
         return outcome, manifest.advance(notes=notes)
 
     def _refresh_views(self) -> list[str]:
@@ -140,62 +183,24 @@ class Mirror:
         return [remark for remark in found if remark]
 
     @contextmanager
-    def _noted(
-        self,
-        run: str,
-        options: Options,
-        part: Slice,
-        started_at: datetime,
-        manifest: Manifest | None = None,
-    ) -> Iterator[None]:
-        """A phase that breaks leaves a line of history that says why."""
-        try:
-            yield
-        except BudgetSpent as error:
-            words = f"{error}; goes on at {error.resumes_at:%Y-%m-%d %H:%M} UTC"
-            self._note(run, options, part, started_at, manifest, "paused", words)
-            raise
-        except Exception as error:
-            if manifest is not None:
-                self.checkpoints.release(manifest.key)
-            words = str(error).strip() or type(error).__name__
-            self._note(run, options, part, started_at, manifest, "failed", words)
-            raise
-
-    def _note(
-        self,
-        run: str,
-        options: Options,
-        part: Slice,
-        started_at: datetime,
-        manifest: Manifest | None,
-        status: str,
-        words: str,
-    ) -> None:
-        notes = manifest.notes if manifest else {}
-        outcome = Outcome(
-            fetched=sum(chunk.rows for chunk in manifest.raw) if manifest else 0,
-            api_calls=notes.get("api_calls", 0),
-            tokens=notes.get("tokens", 0),
+    def _noted(self, manifest: Manifest, run: str) -> Iterator[None]:
+        """A phase that breaks leaves a line of history, and its checkpoint to others."""
+        chapter = Chapter(
+            self.database,
+            {"run": run, **self.about},
+            manifest.options,
+            manifest.slice,
+            manifest.started_at,
+            lambda: read_so_far(manifest),
+            manifest.notes,
         )
-        with self.database.transaction() as connection:
-            history.record_run(
-                connection,
-                {"run": run, **self.about},
-                mode=options.mode.value,
-                part=part,
-                status=status,
-                outcome=outcome,
-                started_at=started_at,
-                error=words,
-            )
+        try:
+            with chapter.kept():
+                yield
+        except Exception:
+            self.checkpoints.release(manifest.key)
+            raise
 
 
 def _took(phase: str, begun: float) -> dict[str, float]:
     return {f"{phase}_seconds": round(time.monotonic() - begun, 3)}
-
-
-def peak_memory_mb() -> int:
-    """The most memory this process ever had, in MB."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak // (1024 * 1024 if sys.platform == "darwin" else 1024)
