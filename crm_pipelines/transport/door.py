@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 import httpx
+import msgspec
 from tenacity import RetryCallState, Retrying
 
 from crm_pipelines.model.call import Budget, Call, Classify, Login, Observe
@@ -113,6 +114,7 @@ class Door:
     def _once(self, call: Call) -> httpx.Response:
         with self._open(call) as response:
             response.read()
+            _require_whole(response, self.title)
             return response
 
     @contextmanager
@@ -163,6 +165,15 @@ class Door:
             raise Unreachable(f"{self._base_url!r} is not an address ({_plain(error)})") from error
         except httpx.TransportError as error:
             raise RetriableError(f"the way to {self.title} broke ({_plain(error)})") from error
+
+
+def _require_whole(response: httpx.Response, title: str) -> None:
+    """JSON that breaks off under a good status is asked for again."""
+    if response.content and "json" in response.headers.get("content-type", ""):
+        try:
+            msgspec.json.decode(response.content, type=msgspec.Raw)
+        except msgspec.MsgspecError as error:
+            raise Truncated(f"the answer of {title} is not whole ({error})") from error
 
 
 def _plain(error: Exception) -> str:
