@@ -19,12 +19,15 @@ def environment(values: Mapping[str, str]) -> dict[str, str]:
     return {**rest, "PYTHONPATH": str(CHECKOUT), **values}
 
 
-def run(folder: Path, values: Mapping[str, str], *arguments: str) -> tuple[int, str, str]:
+def run(
+    folder: Path, values: Mapping[str, str], *arguments: str, stdin: str = ""
+) -> tuple[int, str, str]:
     """Exit code, standard output and standard error of ``crm-pipelines`` with arguments."""
     done = subprocess.run(
         [*COMMAND, *arguments],
         cwd=folder,
         env=environment(values),
+        input=stdin,
         capture_output=True,
         text=True,
         timeout=180,

@@ -10,7 +10,18 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
-from crm_pipelines.cli import audit, check, dev, gateway, keys, migrate, rejected, sandbox, sync
+from crm_pipelines.cli import (
+    audit,
+    auth,
+    check,
+    dev,
+    gateway,
+    keys,
+    migrate,
+    rejected,
+    sandbox,
+    sync,
+)
 from crm_pipelines.cli.exits import Exit
 from crm_pipelines.model.errors import ConfigurationError, CrmError, SystemTrouble
 
@@ -22,7 +33,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode="rich",
 )
-for command in (sync, check, rejected, migrate, dev, gateway, sandbox, keys, audit):
+for command in (sync, check, rejected, migrate, dev, gateway, sandbox, auth, keys, audit):
     command.register(app)
 
 
