@@ -8,9 +8,15 @@ import dagster as dg
 
 from crm_pipelines.defs.assets import mirror_asset, source_asset
 from crm_pipelines.defs.checks import mirror_check
+from crm_pipelines.defs.completeness import (
+    completeness_check,
+    completeness_job,
+    completeness_schedule,
+)
 from crm_pipelines.defs.jobs import sync_job, sync_schedule
 from crm_pipelines.defs.names import Names
 from crm_pipelines.defs.resources import resources
+from crm_pipelines.defs.sweep import sweep_schedule
 from crm_pipelines.model.connector import Account
 from crm_pipelines.model.stream import Stream
 from crm_pipelines.wiring import Wiring
@@ -29,16 +35,30 @@ def build_definitions(wiring: Wiring) -> dg.Definitions:
         for stream in account.streams
     }
     crms = sorted({account.crm for account in accounts})
-    jobs = {crm: sync_job(crm, _keys_of(crm, mirrors)) for crm in crms}
+    windowed = {key: mirror for key, mirror in mirrors.items() if mirror[1].windowed}
+    untold = {key: mirror for key, mirror in windowed.items() if not mirror[1].deletes_told}
+    jobs = {crm: sync_job(crm, _keys_of(crm, mirrors), _keys_of(crm, windowed)) for crm in crms}
+    census = {crm: completeness_job(crm, _keys_of(crm, windowed)) for crm in crms}
     every = wiring.settings.sync_every_minutes
     return dg.Definitions(
         assets=[
             *(source_asset(account, names) for account in accounts),
             *(mirror_asset(*mirror, names, windows) for mirror in mirrors.values()),
         ],
-        asset_checks=[mirror_check(key, *mirror) for key, mirror in mirrors.items()],
-        jobs=list(jobs.values()),
-        schedules=[sync_schedule(crm, job, every) for crm, job in jobs.items()],
+        asset_checks=[
+            *(mirror_check(key, *mirror) for key, mirror in mirrors.items()),
+            *(completeness_check(key, *mirror) for key, mirror in windowed.items()),
+        ],
+        jobs=[*jobs.values(), *census.values()],
+        schedules=[
+            *(sync_schedule(crm, job, every) for crm, job in jobs.items()),
+            *(completeness_schedule(crm, job) for crm, job in census.items()),
+            *(
+                sweep_schedule(crm, job, _keys_of(crm, untold))
+                for crm, job in jobs.items()
+                if _keys_of(crm, untold)
+            ),
+        ],
         resources=resources(wiring),
         executor=dg.in_process_executor,
     )

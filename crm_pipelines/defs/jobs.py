@@ -5,19 +5,27 @@ from typing import Any
 
 import dagster as dg
 
+CENSUS = "mirror_is_complete"
+"""The check that asks the CRM; a sync passes over it."""
+
 Job = Any
 """An asset job before it is resolved; Dagster exports no public name for it."""
 
 
-def sync_job(crm: str, keys: Sequence[dg.AssetKey]) -> Job:
-    """Every stream of a CRM in one run."""
+def sync_job(crm: str, keys: Sequence[dg.AssetKey], counted: Sequence[dg.AssetKey]) -> Job:
+    """Every stream of a CRM in one run, with their checks; the census of those that have one is
+    left out."""
     return dg.define_asset_job(
         f"sync_{crm}",
-        selection=dg.AssetSelection.assets(*keys),
+        selection=dg.AssetSelection.assets(*keys) - _census(counted),
         description=f"Sync every enabled stream of {crm}. Pick windows for the past; the "
         "schedule asks for what changed since the watermark.",
         tags={"crm": crm},
     )
+
+
+def _census(keys: Sequence[dg.AssetKey]) -> dg.AssetSelection:
+    return dg.AssetSelection.checks(*(dg.AssetCheckKey(key, CENSUS) for key in keys))
 
 
 def sync_schedule(crm: str, job: Job, minutes: int) -> dg.ScheduleDefinition:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
+from crm_pipelines.model.listing import Listing
 from crm_pipelines.model.probe import Price, Probe
 from crm_pipelines.model.stream import Field, Stream
 from crm_pipelines.model.window import Slice
@@ -55,6 +57,13 @@ class Source(Protocol):
 
     def price(self, stream: Stream, records: int | None) -> Price:
         """What reading a stream of so many records whole will take. Sends nothing."""
+
+    def list_ids(self, stream: Stream, ours_by_day: Mapping[date, int]) -> Listing:
+        """Who is there now, of a windowed stream: all, or (where the CRM can count cheaply) only
+        of the days on which it counts otherwise than the mirror does."""
+
+    def find(self, stream: Stream, ids: Sequence[str]) -> Mapping[str, datetime | None]:
+        """Those of a few ids that are alive, with their cursor field."""
 
     def close(self) -> None:
         """Let go of connections."""

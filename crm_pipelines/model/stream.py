@@ -28,7 +28,9 @@ class Field:
     ``path`` says where the value lies in the CRM's record: a key, or ``list[primary].key`` for
     the member of a list that is marked primary (the first one otherwise). ``check`` names a
     kind of text in ``rules.CHECKS``; ``country`` is the column by which a postal code or a state
-    is judged; ``length`` is what the CRM says is the longest text.
+    is judged; ``length`` is what the CRM says is the longest text. ``keyed`` is an object in
+    which every record shows every custom field the CRM has, empty ones too: a member that is
+    missing belongs to a field that was removed, and the row keeps its last value.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Field:
     check: str = ""
     length: int = 0
     country: str = ""
+    keyed: bool = False
 
     @property
     def source(self) -> str:
@@ -57,7 +60,8 @@ class Stream:
     whole. ``fields`` may be empty where the CRM itself describes its columns. ``table`` is set
     when two lists of the API fill one table; ``scope`` then is the SQL condition that tells
     which rows of it are this stream's, so that a full sync only buries its own.
-    ``deleted_field`` is a boolean column by which the CRM itself marks a record as deleted.
+    ``deleted_field`` is a boolean column by which the CRM itself marks a record as deleted;
+    ``deletes_told`` says that a delta shows such records, so that no sweep has to look for them.
     ``required`` are columns that must not be empty; ``rules`` hold between columns.
     """
 
@@ -73,6 +77,7 @@ class Stream:
     table: str = ""
     scope: str = "true"
     deleted_field: str | None = None
+    deletes_told: bool = False
     indexes: tuple[str, ...] = ()
 
     @property

@@ -16,7 +16,17 @@ from crm_pipelines.connectors.pipedrive.declaration import (
     times,
     whole_numbers,
 )
+from crm_pipelines.model.rules import AnyOf, NotBefore
 from crm_pipelines.model.stream import Field, Type
+
+_COMPLETE = (
+    AnyOf("contact_completeness", ("email", "phone"), "neither e-mail nor phone"),
+    AnyOf("contact_completeness", ("first_name", "last_name", "name"), "no name"),
+)
+_CONSISTENT = tuple(
+    NotBefore("deal_consistency", later, "add_time", f"{later} before add_time")
+    for later in ("close_time", "won_time", "lost_time")
+)
 
 PERSONS = PipedriveStream(
     name="persons",
@@ -27,6 +37,7 @@ PERSONS = PipedriveStream(
     deleted_field="is_deleted",
     indexes=("email",),
     required=("name",),
+    rules=_COMPLETE,
     fields=(
         Field("name", description="Full name."),
         *texts("first_name", "last_name"),
@@ -39,7 +50,8 @@ PERSONS = PipedriveStream(
         LABELS,
         VISIBLE,
         Field("picture_id", Type.INTEGER),
-        *texts("job_title", "notes", "birthday"),
+        *texts("job_title", "notes"),
+        Field("birthday", check="date"),
         Field("im", Type.JSON, description="Messenger names, with contact sync only."),
         Field("postal_address", Type.JSON, description="With contact sync only."),
         DELETED,
@@ -105,9 +117,11 @@ DEALS = PipedriveStream(
     description="Deals that are not archived, deleted ones of the last 30 days included.",
     path="/api/v2/deals",
     params={"status": "open,won,lost,deleted"},
+    deletes_told=True,
     cursor_field="update_time",
     deleted_field="is_deleted",
     required=("title",),
+    rules=_CONSISTENT,
     scope="NOT coalesce(is_archived, false)",
     fields=_DEAL_FIELDS,
 )
@@ -120,6 +134,7 @@ ARCHIVED_DEALS = PipedriveStream(
     cursor_field="update_time",
     deleted_field="is_deleted",
     required=("title",),
+    rules=_CONSISTENT,
     table="deals",
     scope="is_archived",
     fields=_DEAL_FIELDS,
@@ -138,7 +153,7 @@ ACTIVITIES = PipedriveStream(
         Field("type", description="Key of the activity type."),
         OWNER,
         *whole_numbers("creator_user_id", "deal_id", "person_id", "org_id", "project_id"),
-        Field("lead_id", description="UUID of the lead."),
+        Field("lead_id", check="object_id", description="UUID of the lead."),
         Field("due_date", Type.DATE),
         Field("due_time", description="UTC, HH:MM or HH:MM:SS."),
         Field("duration", description="HH:MM or HH:MM:SS, may pass a day."),
@@ -150,7 +165,8 @@ ACTIVITIES = PipedriveStream(
         Field("location", Type.JSON),
         Field("participants", Type.JSON, description="Persons, the primary one marked."),
         Field("attendees", Type.JSON),
-        *texts("conference_meeting_client", "conference_meeting_url", "conference_meeting_id"),
+        *texts("conference_meeting_client", "conference_meeting_id"),
+        Field("conference_meeting_url", check="url"),
         DELETED,
         ADDED,
         UPDATED,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from crm_pipelines.connectors.pipedrive.answers import classify, observe
+from crm_pipelines.connectors.pipedrive.census import IDS_PER_CALL, alive, list_ids
 from crm_pipelines.connectors.pipedrive.costs import price
 from crm_pipelines.connectors.pipedrive.declaration import PipedriveStream
 from crm_pipelines.connectors.pipedrive.listed import Listed, inside, marker, read_list, to_table
@@ -16,6 +18,7 @@ from crm_pipelines.connectors.pipedrive.probe import introduce, probe, whole_pri
 from crm_pipelines.connectors.pipedrive.settings import PipedriveSettings
 from crm_pipelines.model.call import Budget, Call
 from crm_pipelines.model.errors import Truncated
+from crm_pipelines.model.listing import Listing
 from crm_pipelines.model.probe import Price, Probe
 from crm_pipelines.model.source import Page, Place
 from crm_pipelines.model.stream import Field, Stream
@@ -90,6 +93,21 @@ class PipedriveSource:
         """Tokens are paid per page, whatever is on it."""
         assert isinstance(stream, PipedriveStream)
         return whole_price(stream, records)
+
+    def list_ids(self, stream: Stream, ours_by_day: Mapping[date, int]) -> Listing:
+        """Every id: there is nothing that counts."""
+        assert isinstance(stream, PipedriveStream)
+        return list_ids(stream, self.pages(stream, Slice(), None, lambda _: None))
+
+    def find(self, stream: Stream, ids: Sequence[str]) -> Mapping[str, datetime | None]:
+        """By the ``ids`` filter, which takes 100 at a time."""
+        assert isinstance(stream, PipedriveStream)
+        found: dict[str, datetime | None] = {}
+        for start in range(0, len(ids), IDS_PER_CALL):
+            some = ",".join(ids[start : start + IDS_PER_CALL])
+            page = self._list(stream, {**stream.params, "ids": some, "limit": str(IDS_PER_CALL)})
+            found.update(alive(stream, to_table(page.records, stream)))
+        return found
 
     def close(self) -> None:
         """Close the connections."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 from crm_pipelines.connectors.salesforce.answers import classify, observe
+from crm_pipelines.connectors.salesforce.census import Census
 from crm_pipelines.connectors.salesforce.csv_pages import read_page
 from crm_pipelines.connectors.salesforce.describe import columns, described, stamp_of
 from crm_pipelines.connectors.salesforce.login import log_in
@@ -17,6 +18,7 @@ from crm_pipelines.connectors.salesforce.settings import SalesforceSettings
 from crm_pipelines.connectors.salesforce.streams import SalesforceStream
 from crm_pipelines.model.call import Budget, Call
 from crm_pipelines.model.errors import CrmError, FatalError, GoneError
+from crm_pipelines.model.listing import Listing
 from crm_pipelines.model.probe import Price, Probe
 from crm_pipelines.model.source import Page, Place
 from crm_pipelines.model.stream import Field, Stream
@@ -83,6 +85,25 @@ class SalesforceSource:
     def price(self, stream: Stream, records: int | None) -> Price:
         """One job: describe, order, polls, result pages, tidying up."""
         return whole_price(records, PAGE)
+
+    def list_ids(self, stream: Stream, ours_by_day: Mapping[date, int]) -> Listing:
+        """Counted by day first; only what differs is listed."""
+        return self._census(stream).list_ids(ours_by_day)
+
+    def find(self, stream: Stream, ids: Sequence[str]) -> Mapping[str, datetime | None]:
+        """One query for every 200 ids."""
+        return self._census(stream).find(ids)
+
+    def _census(self, stream: Stream) -> Census:
+        assert isinstance(stream, SalesforceStream)
+        fields = self.describe(stream)
+        return Census(
+            self._door,
+            stream,
+            self._settings.api_version,
+            stamp_of(fields) or "SystemModstamp",
+            marked=any(field.name == stream.deleted_field for field in fields),
+        )
 
     def close(self) -> None:
         """Close the connections."""

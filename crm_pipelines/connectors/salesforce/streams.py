@@ -6,7 +6,17 @@ import re
 from dataclasses import dataclass, field
 
 from crm_pipelines.connectors.salesforce.settings import SalesforceSettings
+from crm_pipelines.model.rules import AnyOf, NotBefore
 from crm_pipelines.model.stream import Field, Stream
+
+_COMPLETE = (
+    AnyOf(
+        "contact_completeness",
+        ("email", "phone", "mobile_phone", "home_phone", "other_phone"),
+        "neither e-mail nor phone",
+    ),
+    AnyOf("contact_completeness", ("first_name", "last_name"), "neither first nor last name"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,9 +24,12 @@ class SalesforceStream(Stream):
     """An sObject. Deletions come from ``queryAll`` with ``IsDeleted``."""
 
     sobject: str
-    key: Field = field(default=Field("id", path="Id", description="18-character record id."))
+    key: Field = field(
+        default=Field("id", path="Id", description="18-character record id.", check="object_id")
+    )
     cursor_field: str | None = "system_modstamp"
     deleted_field: str | None = "is_deleted"
+    deletes_told: bool = True
 
 
 CONTACTS = SalesforceStream(
@@ -25,6 +38,7 @@ CONTACTS = SalesforceStream(
     description="People at accounts, with every field the org has.",
     sobject="Contact",
     required=("last_name",),
+    rules=_COMPLETE,
     indexes=("email", "account_id"),
 )
 ACCOUNTS = SalesforceStream(
@@ -39,7 +53,12 @@ OPPORTUNITIES = SalesforceStream(
     title="Opportunities",
     description="Deals in the making.",
     sobject="Opportunity",
-    required=("name",),
+    required=("name", "stage_name", "close_date"),
+    rules=(
+        NotBefore(
+            "deal_consistency", "close_date", "created_date", "close_date before created_date"
+        ),
+    ),
     indexes=("account_id",),
 )
 LEADS = SalesforceStream(
@@ -48,6 +67,7 @@ LEADS = SalesforceStream(
     description="People who may become contacts; converted ones are still here.",
     sobject="Lead",
     required=("last_name", "company"),
+    rules=_COMPLETE,
     indexes=("email",),
 )
 OPPORTUNITY_HISTORY = SalesforceStream(

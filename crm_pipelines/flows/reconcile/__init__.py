@@ -1,0 +1,1 @@
+"""Reconcile: is the mirror what the CRM is?"""

@@ -1,0 +1,73 @@
+"""Comparing a mirror with what its CRM lists."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from psycopg import sql
+
+from crm_pipelines.model.connector import Account
+from crm_pipelines.model.listing import Listing
+from crm_pipelines.model.stream import Stream
+from crm_pipelines.store.database import Connection, Database
+from crm_pipelines.store.queries import query
+
+
+@dataclass(frozen=True)
+class Ours:
+    """The mirror's side of a comparison."""
+
+    database: Database
+    account: Account
+    stream: Stream
+
+    def count(self) -> int:
+        """Live rows."""
+        with self.database.connection() as connection:
+            return int(self._run(connection, "alive")[0]["records"])
+
+    def by_day(self) -> dict[date, int]:
+        """Live rows by the day of their cursor field, in UTC."""
+        with self.database.connection() as connection:
+            return {row["day"]: row["records"] for row in self._run(connection, "by_day")}
+
+    def compare(self, listing: Listing, since: datetime) -> list[dict[str, Any]]:
+        """Records that differ: ``id``, ``verdict`` and both stamps.
+
+        ``since`` is where the next delta will begin.
+        """
+        with self.database.transaction() as connection:
+            self._run(connection, "listed", key_type=sql.SQL(self.stream.key.type.value))
+            with connection.cursor().copy("COPY listed FROM STDIN") as copy:
+                for row in listing.records.items():
+                    copy.write_row(row)
+            days = None if listing.days is None else list(listing.days)
+            return self._run(connection, "compare", since=since, days=days)
+
+    def _run(
+        self,
+        connection: Connection,
+        name: str,
+        *,
+        key_type: sql.Composable | None = None,
+        since: datetime | None = None,
+        days: Collection[date] | None = None,
+    ) -> list[dict[str, Any]]:
+        statement = sql.SQL(query(f"census.{name}")).format(
+            table=sql.Identifier(self.account.crm, self.stream.table_name),
+            scope=sql.SQL(self.stream.scope),
+            stamp=sql.Identifier(str(self.stream.cursor_field)),
+            key_type=key_type or sql.SQL(""),
+        )
+        values = {
+            "workspace": self.account.workspace,
+            "crm": self.account.crm,
+            "stream": self.stream.name,
+            "since": since,
+            "days": days,
+        }
+        cursor = connection.execute(statement, None if name == "listed" else values)
+        return cursor.fetchall() if cursor.description else []
