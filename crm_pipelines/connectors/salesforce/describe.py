@@ -29,7 +29,12 @@ TYPES = {
 UNREADABLE = frozenset({"address", "location", "base64", "complexvalue"})
 """Types that a Bulk query refuses; the parts of a compound field are fields of their own."""
 
-CHECKS = {"email": "email", "phone": "phone", "url": "url"}
+CHECKS = {"email": "email", "phone": "phone", "url": "url", "reference": "object_id"}
+"""Checks by the type ``describe`` names."""
+
+PLACES = {"PostalCode": "zip_code", "State": "state"}
+"""Checks of parts of an address, which are right or wrong by its country."""
+
 LONGEST_NAME = 63
 STAMPS = ("SystemModstamp", "LastModifiedDate", "CreatedDate")
 Answer = Callable[[], "httpx.Response"]
@@ -42,15 +47,25 @@ def columns(stream: SalesforceStream, described: Iterable[dict[str, Any]]) -> tu
         if field["type"] in UNREADABLE or field["name"] == stream.key.source:
             continue
         name = _free(snake_case(field["name"]), found)
+        check, country = _check(field)
         found[name] = Field(
             name,
             TYPES.get(field["type"], Type.TEXT),
             path=field["name"],
             description=str(field.get("label") or ""),
-            check=CHECKS.get(field["type"], ""),
+            check=check,
             length=int(field.get("length") or 0),
+            country=country,
         )
     return tuple(found.values())
+
+
+def _check(field: dict[str, Any]) -> tuple[str, str]:
+    """What a field is checked as, and the column of the country that decides."""
+    for part, check in PLACES.items():
+        if field.get("compoundFieldName") and field["name"].endswith(part):
+            return check, snake_case(field["name"].removesuffix(part) + "Country")
+    return CHECKS.get(field["type"], ""), ""
 
 
 def described(answer: Answer, sobject: str) -> list[dict[str, Any]]:
