@@ -20,6 +20,29 @@ GRACE_SECONDS = 3.0
 ROLLING_SLACK, DAILY_SLACK = 50, 1_000
 """Units by which the CRM's figure must be below ours before it counts: calls may be under way."""
 
+
+class Pace:
+    """How much slower than the quickest of its kind a call was, in seconds.
+
+    Nobody knows when exactly a CRM counted a call; it cannot be later than so much after its turn.
+    """
+
+    def __init__(self) -> None:
+        self._begun = time.monotonic()
+        self._quickest = 0.0
+
+    def begin(self) -> None:
+        """A call leaves as soon as this is answered."""
+        self._begun = time.monotonic()
+
+    def lateness(self) -> float:
+        """The call is answered. All of the first one counts: it may have had to connect."""
+        took = time.monotonic() - self._begun
+        late = took - self._quickest
+        self._quickest = min(took, self._quickest or took)
+        return max(0.0, late)
+
+
 Clock = Callable[[], datetime | None]
 """The time that days are counted by; ``None`` is the database's own clock."""
 
@@ -52,8 +75,9 @@ class Ledger:
         self._ticket = uuid.uuid4().hex
         self._breaker = Breaker(database, account, self._ticket)
         self._day: date | None = None
-        self._kind = GENERAL
+        self._slot: datetime | None = None
         self._in_trouble = False
+        self._pace = Pace()
         self.calls = 0
         self.tokens = 0
 
@@ -68,15 +92,15 @@ class Ledger:
         Raises ``BudgetSpent`` and ``CircuitOpen``. Nothing is paid while waiting.
         """
         values = self._wish(call)
-        row = self._database.run("budget.spend", values)[0]
+        row = self._ask(values)
         while row["verdict"] == "wait":
             self._nap(row["wait"])
-            row = self._database.run("budget.spend", values)[0]
+            row = self._ask(values)
         if row["verdict"] == "open":
             raise self._breaker.refusal(row["until"], row["failures"], row["reason"])
         if row["verdict"] == "spent":
             raise BudgetSpent(self._spent_words(), row["until"])
-        self._day, self._kind, self._in_trouble = row["day"], call.kind, row["failures"] > 0
+        self._day, self._slot, self._in_trouble = row["day"], row["slot"], row["failures"] > 0
         self.calls += 1
         self.tokens += call.cost
 
@@ -107,6 +131,8 @@ class Ledger:
                 "seconds": window[1] if window else 0.0,
                 "burst": burst,
                 "burst_left": seen.burst_left,
+                "slot": self._slot,
+                "late": self._pace.lateness() if window else 0.0,
             },
         )
 
@@ -129,6 +155,10 @@ class Ledger:
         """Shut the door for every process of this account."""
         self._in_trouble = True
         self._breaker.block(trouble)
+
+    def _ask(self, values: dict[str, Any]) -> dict[str, Any]:
+        self._pace.begin()
+        return self._database.run("budget.spend", values)[0]
 
     def _nap(self, seconds: float) -> None:
         try:

@@ -94,7 +94,7 @@ def test_a_dry_run_materializes_nothing(sandbox: Sandbox, runs: Runs, mirror: Mi
 def test_a_stream_that_fails_does_not_stop_the_others(
     sandbox: Sandbox, runs: Runs, mirror: Mirroring
 ) -> None:
-    sandbox.fault("html_403", path=LIST, times=0)
+    sandbox.fault("server_error", status=400, path=LIST, times=0)
     streams = (PERSONS, "pipedrive.deals", "pipedrive.stages")
     run = runs(*streams, window=str(FIRST), mode="incremental")
     assert not run.is_success

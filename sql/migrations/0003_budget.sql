@@ -140,10 +140,9 @@ END $$;
 
 -- Takes the turn that wait_for_turn said is free.
 CREATE FUNCTION sync.take_turn(
-    _workspace text, _crm text, _kind text, _ticket text, _rank integer, _seconds float8
+    _workspace text, _crm text, _kind text, _ticket text, _rank integer, _seconds float8,
+    moment timestamptz
 ) RETURNS void LANGUAGE plpgsql AS $$
-DECLARE
-    moment timestamptz := clock_timestamp();
 BEGIN
     UPDATE sync.bursts AS b
        SET slots = ARRAY(SELECT s FROM unnest(b.slots) AS s
@@ -163,7 +162,7 @@ CREATE FUNCTION sync.spend(
     _kinds text[], _requests integer[], _seconds float8[],
     _headroom float8, _grace_seconds float8, _probe_seconds float8,
     OUT verdict text, OUT wait float8, OUT until timestamptz,
-    OUT failures integer, OUT reason text, OUT day date
+    OUT failures integer, OUT reason text, OUT day date, OUT slot timestamptz
 ) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -216,8 +215,9 @@ BEGIN
         verdict := 'wait';
         RETURN;
     END IF;
+    slot := clock_timestamp();
     FOR i IN 1 .. cardinality(_kinds) LOOP
-        PERFORM sync.take_turn(_workspace, _crm, _kinds[i], _ticket, _rank, _seconds[i]);
+        PERFORM sync.take_turn(_workspace, _crm, _kinds[i], _ticket, _rank, _seconds[i], slot);
     END LOOP;
     UPDATE sync.budgets AS b
        SET spent = b.spent + _cost, updated_at = _now,
@@ -234,10 +234,12 @@ END $$;
 -- The row is that of the day on which the call was paid: an answer about the old day says nothing
 -- of the new one. Answers of concurrent calls arrive out of order, so a smaller figure counts only
 -- when it is smaller by more than `_slack`: then the CRM has begun a new day, or forgot old calls.
+-- A call that was `_late` seconds slower than others may have arrived so much later: its turn is
+-- moved, or a call of the next window would come too early.
 CREATE FUNCTION sync.learn(
     _workspace text, _crm text, _day date, _now timestamptz, _configured bigint,
     _limit bigint, _left bigint, _slack bigint, _rolling boolean, _kind text, _requests integer, _seconds float8,
-    _burst integer, _burst_left integer
+    _burst integer, _burst_left integer, _slot timestamptz, _late float8
 ) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     today sync.budgets;
@@ -258,6 +260,11 @@ BEGIN
                spent = CASE WHEN used > b.spent OR used < b.spent - _slack THEN used
                             ELSE b.spent END
          WHERE b.workspace_id = _workspace AND b.crm = _crm AND b.day = _day;
+    END IF;
+    IF _late > 0.02 THEN
+        UPDATE sync.bursts AS b
+           SET slots = array_replace(b.slots, _slot, _slot + make_interval(secs => _late))
+         WHERE b.workspace_id = _workspace AND b.crm = _crm AND _slot = ANY (b.slots);
     END IF;
     IF _burst IS NULL THEN
         RETURN;

@@ -27,7 +27,7 @@ UPDATE sync.token_usage SET tokens = greatest(0, tokens - %(cost)s), calls = gre
 SELECT sync.learn(
     %(workspace)s, %(crm)s, %(day)s, coalesce(%(now)s::timestamptz, clock_timestamp()), %(configured)s,
     %(daily)s, %(remaining)s, %(slack)s, %(rolling)s, %(kind)s, %(requests)s, %(seconds)s,
-    %(burst)s, %(burst_left)s);
+    %(burst)s, %(burst_left)s, %(slot)s, %(late)s);
 
 -- name: exhaust
 -- The CRM says the day is spent: nothing more is sent for so many seconds, else until midnight.

@@ -14,7 +14,7 @@ from crm_pipelines.model.errors import ConfigurationError
 from crm_pipelines.transport.logins import Header
 from crm_pipelines.transport.timeouts import Timeouts
 
-BURST_SECONDS = 2.1
+BURST_SECONDS = 2.05
 """The rolling window is 2 s (developer docs, Rate limiting); the rest is for jitter on the way."""
 
 SEARCH_REQUESTS = 10
