@@ -63,7 +63,8 @@ class Source(Protocol):
         of the days on which it counts otherwise than the mirror does."""
 
     def find(self, stream: Stream, ids: Sequence[str]) -> Mapping[str, datetime | None]:
-        """Those of a few ids that are alive, with their cursor field."""
+        """Those of a few ids that are alive, with their cursor field; nothing for a stream that
+        cannot be asked for ids."""
 
     def close(self) -> None:
         """Let go of connections."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -40,34 +40,40 @@ class Ours:
         ``since`` is where the next delta will begin.
         """
         with self.database.transaction() as connection:
-            self._run(connection, "listed", key_type=sql.SQL(self.stream.key.type.value))
+            self._run(connection, "listed")
             with connection.cursor().copy("COPY listed FROM STDIN") as copy:
                 for row in listing.records.items():
                     copy.write_row(row)
             days = None if listing.days is None else list(listing.days)
             return self._run(connection, "compare", since=since, days=days)
 
-    def _run(
-        self,
-        connection: Connection,
-        name: str,
-        *,
-        key_type: sql.Composable | None = None,
-        since: datetime | None = None,
-        days: Collection[date] | None = None,
-    ) -> list[dict[str, Any]]:
+    def exists(self) -> bool:
+        """Whether there is a table yet."""
+        table = f'"{self.account.crm}"."{self.stream.table_name}"'
+        return bool(self.database.run("census.exists", {"table": table})[0]["made"])
+
+    def unseen(self, shown: Iterable[str], started_at: datetime, most: int) -> list[str]:
+        """Ids of some live rows that were not shown, as texts, and not written since then."""
+        with self.database.transaction() as connection:
+            self._run(connection, "shown")
+            with connection.cursor().copy("COPY shown FROM STDIN") as copy:
+                for identity in shown:
+                    copy.write_row((identity,))
+            rows = self._run(connection, "unseen", started_at=started_at, most=most)
+        return [row["id"] for row in rows]
+
+    def _run(self, connection: Connection, name: str, **values: Any) -> list[dict[str, Any]]:
         statement = sql.SQL(query(f"census.{name}")).format(
             table=sql.Identifier(self.account.crm, self.stream.table_name),
             scope=sql.SQL(self.stream.scope),
             stamp=sql.Identifier(str(self.stream.cursor_field)),
-            key_type=key_type or sql.SQL(""),
+            key_type=sql.SQL(self.stream.key.type.value),
         )
-        values = {
+        about = {
             "workspace": self.account.workspace,
             "crm": self.account.crm,
             "stream": self.stream.name,
-            "since": since,
-            "days": days,
         }
-        cursor = connection.execute(statement, None if name == "listed" else values)
+        makes = name in ("listed", "shown")
+        cursor = connection.execute(statement, None if makes else {**about, **values})
         return cursor.fetchall() if cursor.description else []

@@ -137,6 +137,11 @@ class Checkpoints:
         if connection is not None:
             connection.close()
 
+    def forget(self, key: str) -> None:
+        """What was fetched is not to be used: the same run begins anew."""
+        self._database.run("checkpoints.finish", {"key": key})
+        self.release(key)
+
     def purge(self) -> list[str]:
         """Forget what nobody came back for; returns the keys, whose chunks may go."""
         return [row["key"] for row in self._database.run("checkpoints.stale")]

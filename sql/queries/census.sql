@@ -39,3 +39,19 @@ SELECT id::text AS id, theirs, ours,
 -- Live rows of the stream.
 SELECT count(*) AS records FROM {table} AS t
  WHERE t.workspace_id = %(workspace)s AND t._deleted_at IS NULL AND ({scope});
+
+-- name: exists
+-- Whether the mirror was ever made.
+SELECT to_regclass(%(table)s) IS NOT NULL AS made;
+
+-- name: shown
+-- What a full sync was shown, as texts: records without a usable id are among them.
+CREATE TEMPORARY TABLE shown (id text) ON COMMIT DROP;
+
+-- name: unseen
+-- Some of the live rows that a full sync was not shown and that nobody wrote since it began.
+SELECT t.id::text AS id FROM {table} AS t
+ WHERE t.workspace_id = %(workspace)s AND t._deleted_at IS NULL AND ({scope})
+   AND t._synced_at < %(started_at)s
+   AND NOT EXISTS (SELECT FROM shown AS s WHERE s.id = t.id::text)
+ ORDER BY random() LIMIT %(most)s;

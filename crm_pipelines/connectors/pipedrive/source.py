@@ -100,8 +100,10 @@ class PipedriveSource:
         return list_ids(stream, self.pages(stream, Slice(), None, lambda _: None))
 
     def find(self, stream: Stream, ids: Sequence[str]) -> Mapping[str, datetime | None]:
-        """By the ``ids`` filter, which takes 100 at a time."""
+        """By the ``ids`` filter of windowed lists of API v2; other lists cannot be asked."""
         assert isinstance(stream, PipedriveStream)
+        if stream.paged != "cursor" or not stream.windowed:
+            return {}
         found: dict[str, datetime | None] = {}
         for start in range(0, len(ids), IDS_PER_CALL):
             some = ",".join(ids[start : start + IDS_PER_CALL])

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from crm_pipelines.budget.ledger import Ledgers
+from crm_pipelines.budget.ledger import Ledger, Ledgers
+from crm_pipelines.flows.mirror.absence import confirm_absence
 from crm_pipelines.flows.mirror.chronicle import Chapter, measures, read_so_far, seconds_of
 from crm_pipelines.model.connector import Account
+from crm_pipelines.model.errors import Truncated
 from crm_pipelines.model.manifest import Manifest, Outcome
 from crm_pipelines.model.priority import priority_of
 from crm_pipelines.model.stream import Stream
@@ -102,7 +104,31 @@ class Mirror:
                 progress=lambda rows: self.progress("fetch", f"{rows:,} records"),
                 opened=opened.append,
             )
+            manifest = self._confirmed(manifest, purse)
         return manifest.advance(notes=_took("fetch", begun))
+
+    def _confirmed(self, manifest: Manifest, purse: Ledger) -> Manifest:
+        """What would be taken for deleted was looked up; a list that lied is not used."""
+        calls, tokens = purse.calls, purse.tokens
+        try:
+            looked_up = confirm_absence(
+                manifest,
+                account=self.account,
+                stream=self.stream,
+                database=self.database,
+                staging=self.staging,
+                open_source=lambda: self.account.open(purse),
+            )
+        except Truncated:
+            self.checkpoints.forget(manifest.key)
+            self.staging.drop(manifest.key)
+            raise
+        notes = {
+            "looked_up_as_absent": looked_up,
+            "api_calls": manifest.notes["api_calls"] + purse.calls - calls,
+            "tokens": manifest.notes["tokens"] + purse.tokens - tokens,
+        }
+        return manifest.advance(notes=notes)
 
     def transform(self, manifest: Manifest, *, run: str) -> Manifest:
         """Typed columns."""

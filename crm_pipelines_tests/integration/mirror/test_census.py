@@ -32,7 +32,7 @@ def census(mirror: Mirroring, name: str) -> Found:
 def _spoil(mirror: Mirroring, name: str, statement: str, *values: Any) -> None:
     table = '"{}"."{}"'.format(*name.split("."))
     with mirror.wiring.database.connection() as connection:
-        connection.execute(statement.replace("TABLE", table), values)  # type: ignore[arg-type]
+        connection.execute(statement.replace("TABLE", table), values)
 
 
 def _age(sandbox: Sandbox, mirror: Mirroring, name: str, collection: str, key: str) -> None:
