@@ -18,6 +18,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Va
 
 from crm_pipelines.model.errors import ConfigurationError
 from crm_pipelines.model.strictness import read_strictness
+from crm_pipelines.vault.keys import parse
 
 DEFAULT_WORKSPACE = "default"
 Values = TypeVar("Values", bound=BaseModel)
@@ -49,6 +50,11 @@ def _strictness(text: str) -> str:
     return text
 
 
+def _keys(given: SecretStr) -> SecretStr:
+    parse(given.get_secret_value().split(","))
+    return given
+
+
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -64,7 +70,9 @@ class Settings(BaseModel):
         DEFAULT_WORKSPACE, alias="CRM_WORKSPACES"
     )
     windows_start: date = Field(date(2015, 1, 1), alias="CRM_WINDOWS_START")
-    encryption_keys: SecretStr = Field(SecretStr(""), alias="CRM_ENCRYPTION_KEYS")
+    encryption_keys: Annotated[SecretStr, AfterValidator(_keys)] = Field(
+        SecretStr(""), alias="CRM_ENCRYPTION_KEYS"
+    )
     validation: Annotated[str, AfterValidator(_strictness)] = Field(
         "lenient", alias="CRM_VALIDATION"
     )

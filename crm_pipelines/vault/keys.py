@@ -51,14 +51,15 @@ class Keys:
     def read(self) -> list[Key]:
         """Every key, the one that seals first; none if there is no file yet."""
         if self._given:
-            return parse(self._given.split(","), VARIABLE)
+            return self._parse(self._given.split(","), VARIABLE)
         try:
             lines = self.path.read_text().splitlines()
         except FileNotFoundError:
             return []
         except OSError as error:
             raise ConfigurationError(f"{self.path} cannot be read: {error.strerror}") from error
-        keys = parse([line for line in lines if not line.startswith("#")], str(self.path))
+        texts = [line for line in lines if not line.startswith("#")]
+        keys = self._parse(texts, str(self.path))
         if not keys:
             raise ConfigurationError(f"{self.path} holds no key: restore it, or delete the file")
         return keys
@@ -82,6 +83,12 @@ class Keys:
         key = make_key()
         self._store([key, *self.read()], replace=True)
         return key
+
+    def _parse(self, texts: Sequence[str], where: str) -> list[Key]:
+        try:
+            return parse(texts)
+        except ValueError as error:
+            raise ConfigurationError(f"{where}: {error}") from error
 
     def _store(self, keys: Sequence[Key], *, replace: bool) -> bool:
         """Whole or not at all; False when there was a file that must not be replaced."""
@@ -118,15 +125,15 @@ def make_key() -> Key:
     return Key(Fernet.generate_key().decode())
 
 
-def parse(texts: Sequence[str], where: str) -> list[Key]:
-    """Keys out of texts; raises ``ConfigurationError`` that names the place, not the value."""
+def parse(texts: Sequence[str]) -> list[Key]:
+    """Keys out of texts; raises ``ValueError`` that tells which one is none, not what it is."""
     keys = [Key(text.strip()) for text in texts if text.strip()]
     for number, key in enumerate(keys, 1):
         try:
             key.fernet  # noqa: B018 (asked for its error)
         except ValueError as error:
-            raise ConfigurationError(
-                f"{where}: key {number} of {len(keys)} is no Fernet key (44 characters, from "
+            raise ValueError(
+                f"key {number} of {len(keys)} is no Fernet key (44 characters, from "
                 "`crm-pipelines keys new`)"
             ) from error
     return keys

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import timedelta
@@ -18,6 +18,7 @@ from crm_pipelines.wiring import Wiring
 from crm_pipelines_tests.commands import environment as process_environment
 from crm_pipelines_tests.consent import app_variables, grant
 from crm_pipelines_tests.integration.vault.accounts import actions, ask, asked, introduce
+from crm_pipelines_tests.mirroring import Mirroring
 from crm_pipelines_tests.sandbox_process import Sandbox
 
 PROCESSES = 6
@@ -81,15 +82,21 @@ def test_an_expired_token_is_refreshed_once(
     assert actions(granted) == ["grant", "refresh", "refresh"]
 
 
-def test_a_token_about_to_end_is_refreshed_before(wiring: Wiring, sandbox: Sandbox) -> None:
+def test_a_token_about_to_end_is_refreshed_before(values: dict[str, str], sandbox: Sandbox) -> None:
     sandbox.admin("PATCH", "/pipedrive/limits", {"access_token_seconds": 0})
-    an_hour_passes(sandbox)
+    with closing(Wiring(values)) as wiring:
+        grant(wiring)
+        sandbox.admin("PATCH", "/pipedrive/limits", {"access_token_seconds": 3600})
+        assert ask(wiring, "pipedrive")
+        assert ask(wiring, "pipedrive")
+    assert asked(sandbox) == (2, 0)
+
+
+def test_a_fresh_token_that_is_refused_ends_it(wiring: Wiring, sandbox: Sandbox) -> None:
+    sandbox.fault("expired_login", path="/api/", times=0)
     with pytest.raises(BadCredentials, match="after a new login"):
         ask(wiring, "pipedrive")
-    sandbox.admin("PATCH", "/pipedrive/limits", {"access_token_seconds": 3600})
-    refused = asked(sandbox)[1]
-    assert ask(wiring, "pipedrive")
-    assert asked(sandbox)[1] == refused
+    assert asked(sandbox) == (2, 2)
 
 
 @pytest.mark.parametrize("rotated", [0, 1])
@@ -195,3 +202,21 @@ def test_a_lost_key_is_said_and_the_grant_kept(granted: dict[str, str]) -> None:
     with pytest.raises(ConfigurationError, match="keys rotate --forget-unreadable"):
         introduce(lost, "pipedrive")
     assert introduce(granted, "pipedrive")
+
+
+def test_a_token_that_ends_in_the_middle_of_a_list(
+    mirroring: Callable[..., Mirroring], granted: dict[str, str], sandbox: Sandbox
+) -> None:
+    def on_page(number: int) -> None:
+        if number == 1:
+            an_hour_passes(sandbox)
+
+    mirror = mirroring(**granted)
+    manifest = mirror.fetch("pipedrive.persons", on_page=on_page, batch_size=10)
+    mirror.finish("pipedrive.persons", manifest)
+    assert set(mirror.rows("pipedrive.persons")) == {
+        record["id"] for record in sandbox.truth("pipedrive", "persons")
+    }
+    pages = [entry for entry in sandbox.journal() if entry["path"] == "/api/v2/persons"]
+    assert [entry["status"] for entry in pages] == [200, 401, 200, 200]
+    assert asked(sandbox)[0] == 2

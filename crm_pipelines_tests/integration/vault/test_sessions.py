@@ -13,6 +13,7 @@ from crm_pipelines.model.errors import BadCredentials
 from crm_pipelines.vault.keys import make_key
 from crm_pipelines.wiring import Wiring
 from crm_pipelines_tests.integration.vault.accounts import actions, ask, asked, introduce
+from crm_pipelines_tests.mirroring import Mirroring
 from crm_pipelines_tests.sandbox_process import Sandbox
 
 APP = ("SALESFORCE_CLIENT_ID", "SALESFORCE_CLIENT_SECRET")
@@ -122,3 +123,20 @@ def test_every_way_in(
 
 def test_the_org_is_found_through_the_login(environment: dict[str, str]) -> None:
     assert introduce({**environment, "SALESFORCE_INSTANCE_URL": ""}, "salesforce")
+
+
+def test_a_session_that_ends_in_the_middle_of_a_download(
+    mirror: Mirroring, sandbox: Sandbox
+) -> None:
+    def on_page(number: int) -> None:
+        if number == 1:
+            a_session_ends(sandbox)
+
+    manifest = mirror.fetch("salesforce.contacts", on_page=on_page, batch_size=10)
+    mirror.finish("salesforce.contacts", manifest)
+    assert set(mirror.rows("salesforce.contacts")) == {
+        record["Id"] for record in sandbox.truth("salesforce", "Contact")
+    }
+    pages = [entry for entry in sandbox.journal() if entry["path"].endswith("/results")]
+    assert [entry["status"] for entry in pages] == [200, 401, 200, 200]
+    assert asked(sandbox)[0] == 2
