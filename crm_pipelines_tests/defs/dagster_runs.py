@@ -76,6 +76,17 @@ class Runs:
                 job_code_origin=job.get_python_origin(),
             )
 
+    def census(self, crm: str) -> dg.DagsterRun:
+        """The job that compares every mirror of a CRM with it."""
+        with _quiet():
+            job = self._job(f"check_{crm}")
+            run = self.instance.create_run_for_job(
+                job_def=job.get_definition(),
+                run_config={"loggers": _config({})["loggers"]},
+                job_code_origin=job.get_python_origin(),
+            )
+        return self.execute(run)
+
     def execute(self, run: dg.DagsterRun) -> dg.DagsterRun:
         """What a launched run does."""
         with _quiet():
@@ -129,12 +140,16 @@ class Runs:
 
     def checks(self, run: dg.DagsterRun) -> dict[str, bool]:
         """Asset checks that ran, and whether they passed."""
+        return {key: found.passed for key, found in self.verdicts(run).items()}
+
+    def verdicts(self, run: dg.DagsterRun) -> dict[str, Any]:
+        """The same with all that the checks say."""
         kind = DagsterEventType.ASSET_CHECK_EVALUATION
         found = {}
         for log in self.instance.all_logs(run.run_id, of_type=kind):
             assert log.dagster_event is not None
             evaluation = log.dagster_event.asset_check_evaluation_data
-            found[evaluation.asset_key.to_user_string()] = evaluation.passed
+            found[evaluation.asset_key.to_user_string()] = evaluation
         return found
 
     def failure(self, run: dg.DagsterRun) -> str:
