@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from crm_pipelines import connectors, settings
 from crm_pipelines.audit.log import AuditLog
-from crm_pipelines.budget.ledger import Ledgers
+from crm_pipelines.budget.ledger import Clock, Ledgers, database_clock
 from crm_pipelines.flows.mirror.flow import Mirror, Progress, silent
 from crm_pipelines.model.connector import Account, Connector
 from crm_pipelines.model.errors import ConfigurationError
@@ -30,7 +30,13 @@ if TYPE_CHECKING:
 class Wiring:
     """Everything that hangs on the environment. Close it after use."""
 
-    def __init__(self, values: Mapping[str, str] | None = None) -> None:
+    ``clock`` is what the days of budgets are counted by, the database's own unless said otherwise.
+    """
+
+    def __init__(
+        self, values: Mapping[str, str] | None = None, clock: Clock = database_clock
+    ) -> None:
+        self._clock = clock
         self._values = settings.environment() if values is None else dict(values)
         self.settings = settings.read(Settings, source=self._values)
 
@@ -71,7 +77,7 @@ class Wiring:
     @cached_property
     def budget(self) -> Ledgers:
         """The token ledger."""
-        return Ledgers(self.database)
+        return Ledgers(self.database, self._clock)
 
     @cached_property
     def audit(self) -> AuditLog:

@@ -66,7 +66,12 @@ class Databases:
 
     def drop(self, name: str) -> None:
         """Also if somebody is connected still."""
-        self._run("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
+        for _ in range(50):
+            try:
+                return self._run("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
+            except psycopg.errors.InsufficientPrivilege:  # autovacuum is in there, not for long
+                time.sleep(0.1)
+        return self._run("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
 
     def url_of(self, name: str) -> str:
         """The URL of another database of the server."""

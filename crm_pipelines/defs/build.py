@@ -16,6 +16,8 @@ from crm_pipelines.defs.completeness import (
 from crm_pipelines.defs.jobs import sync_job, sync_schedule
 from crm_pipelines.defs.names import Names
 from crm_pipelines.defs.resources import resources
+from crm_pipelines.defs.resume import resume_sensor
+from crm_pipelines.defs.schema_check import schema_check
 from crm_pipelines.defs.sweep import sweep_schedule
 from crm_pipelines.model.connector import Account
 from crm_pipelines.model.stream import Stream
@@ -59,6 +61,7 @@ def build_definitions(wiring: Wiring) -> dg.Definitions:
                 if _keys_of(crm, untold)
             ),
         ],
+        sensors=[resume_sensor(wiring, jobs, mirrors)] if jobs else [],
         resources=resources(wiring),
         executor=dg.in_process_executor,
     )

@@ -9,6 +9,7 @@ from typing import Any
 import dagster as dg
 
 from crm_pipelines.defs.metadata import describe_outcome
+from crm_pipelines.defs.resume import PAUSED, root_of
 from crm_pipelines.flows.mirror.flow import Mirror
 from crm_pipelines.model.connector import Account
 from crm_pipelines.model.errors import BudgetSpent, ConfigurationError, CrmError, SystemTrouble
@@ -42,7 +43,7 @@ class PhaseOps:
                 manifest = mirror.fetch(
                     context.resources.options,
                     _window(context, self._stream),
-                    key=context.run.root_run_id or context.run_id,
+                    key=root_of(context.run),
                     run=context.run_id,
                 )
                 context.add_output_metadata(
@@ -160,6 +161,8 @@ class PhaseOps:
         except BudgetSpent as error:
             words = f"{error}; goes on at {error.resumes_at:%Y-%m-%d %H:%M} UTC"
             progress.tell_failed(self._name, words, error.resumes_at)
+            until = error.resumes_at.isoformat(timespec="seconds")
+            context.instance.add_run_tags(context.run_id, {PAUSED: until})
             raise dg.Failure(f"Paused: {words}", {"goes_on_at": str(error.resumes_at)}) from error
         except (CrmError, ConfigurationError, SystemTrouble) as error:
             progress.tell_failed(self._name, str(error))

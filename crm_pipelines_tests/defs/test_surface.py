@@ -21,6 +21,7 @@ def _surface(home: Path) -> str:
     lines += [f"check {key.to_user_string()}" for key in graph.asset_check_keys]
     lines += [f"job {job.name}" for job in repository.get_all_jobs()]
     lines += [f"schedule {s.name} {s.cron_schedule}" for s in repository.schedule_defs]
+    lines += [f"sensor {sensor.name}" for sensor in repository.sensor_defs]
     lines += [f"resource {name}" for name in repository.get_top_level_resources()]
     return "\n".join(sorted(line for line in lines if "__ASSET_JOB" not in line)) + "\n"
 

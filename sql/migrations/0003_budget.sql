@@ -36,8 +36,19 @@ CREATE TABLE sync.breakers (
     PRIMARY KEY (workspace_id, crm)
 );
 
--- What the run was asked for: executed again with the same wish, it reads the same slice.
-ALTER TABLE sync.checkpoints ADD COLUMN asked jsonb;
+-- Fetches that stopped because the budget is spent: what they were reading, and when to go on.
+CREATE TABLE sync.pauses (
+    key           text PRIMARY KEY,
+    root          text NOT NULL,
+    run_id        text NOT NULL,
+    workspace_id  text NOT NULL,
+    crm           text NOT NULL,
+    stream        text NOT NULL,
+    options       jsonb NOT NULL,
+    slice         jsonb NOT NULL,
+    resumes_at    timestamptz NOT NULL,
+    paused_at     timestamptz NOT NULL DEFAULT clock_timestamp()
+);
 
 -- Whether a circuit lets somebody through; past its time one caller is let through to try.
 CREATE FUNCTION sync.pass_breaker(

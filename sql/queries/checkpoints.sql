@@ -6,7 +6,7 @@ SELECT * FROM sync.checkpoints WHERE key = %(key)s;
 -- Checkpoints of the same slice that a broken-off run may have left, newest first.
 SELECT * FROM sync.checkpoints
  WHERE workspace_id = %(workspace)s AND crm = %(crm)s AND stream = %(stream)s
-   AND slice = %(slice)s::jsonb AND started_at > clock_timestamp() - interval '2 days'
+   AND slice = %(slice)s::jsonb AND updated_at > clock_timestamp() - interval '2 days'
  ORDER BY started_at DESC;
 
 -- name: begin

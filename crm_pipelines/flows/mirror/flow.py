@@ -22,6 +22,8 @@ from crm_pipelines.model.window import Options, choose_slice
 from crm_pipelines.store import history, named_views
 from crm_pipelines.store.checkpoints import Checkpoint, Checkpoints
 from crm_pipelines.store.database import Database
+from crm_pipelines.store.known import recall
+from crm_pipelines.store.pauses import Wish
 from crm_pipelines.store.staging import Staging
 
 Progress = Callable[[str, str], None]
@@ -67,7 +69,8 @@ class Mirror:
 
         now = history.database_time(self.database)
         mark = history.watermark(self.database, **self.about)
-        part = choose_slice(
+        wish = Wish(self.database, self.about, key, options)
+        part = wish.slice() or choose_slice(
             options, windowed=self.stream.windowed, watermark=mark, window=window, now=now
         )
         purse = self.budget.purse(
@@ -88,9 +91,12 @@ class Mirror:
             )
 
         about = {"run": run, **self.about}
-        with Chapter(self.database, about, options, part, now, so_far).kept():
+        with (
+            Chapter(self.database, about, options, part, now, so_far).kept(),
+            wish.remembered(run, part),
+        ):
             manifest = fetch(
-                key="/".join((key, ".".join(self.about.values()))),
+                key=wish.key,
                 workspace=self.account.workspace,
                 crm=self.account.crm,
                 stream=self.stream,
