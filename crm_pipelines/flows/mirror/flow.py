@@ -22,7 +22,6 @@ from crm_pipelines.model.window import Options, choose_slice
 from crm_pipelines.store import history, named_views
 from crm_pipelines.store.checkpoints import Checkpoint, Checkpoints
 from crm_pipelines.store.database import Database
-from crm_pipelines.store.known import recall
 from crm_pipelines.store.pauses import Wish
 from crm_pipelines.store.staging import Staging
 
