@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Wiring:
-    """Everything that hangs on the environment. Close it after use."""
+    """Everything that hangs on the environment. Close it after use.
 
     ``clock`` is what the days of budgets are counted by, the database's own unless said otherwise.
     """
