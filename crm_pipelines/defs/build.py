@@ -53,7 +53,10 @@ def build_definitions(wiring: Wiring) -> dg.Definitions:
         ],
         jobs=[*jobs.values(), *census.values()],
         schedules=[
-            *(sync_schedule(crm, job, every) for crm, job in jobs.items()),
+            *(
+                sync_schedule(crm, job, every, _streams_of(crm, mirrors))
+                for crm, job in jobs.items()
+            ),
             *(completeness_schedule(crm, job) for crm, job in census.items()),
             *(
                 sweep_schedule(crm, job, _keys_of(crm, untold))
@@ -69,3 +72,9 @@ def build_definitions(wiring: Wiring) -> dg.Definitions:
 
 def _keys_of(crm: str, mirrors: Mapping[dg.AssetKey, tuple[Account, Stream]]) -> list[dg.AssetKey]:
     return [key for key, (account, _) in mirrors.items() if account.crm == crm]
+
+
+def _streams_of(
+    crm: str, mirrors: Mapping[dg.AssetKey, tuple[Account, Stream]]
+) -> dict[dg.AssetKey, Stream]:
+    return {key: stream for key, (account, stream) in mirrors.items() if account.crm == crm}

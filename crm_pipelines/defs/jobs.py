@@ -1,9 +1,12 @@
 """Jobs and schedules: one of each per CRM."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 import dagster as dg
+
+from crm_pipelines.model.stream import Stream
 
 CENSUS = "mirror_is_complete"
 """The check that asks the CRM; a sync passes over it."""
@@ -28,7 +31,9 @@ def _census(keys: Sequence[dg.AssetKey]) -> dg.AssetSelection:
     return dg.AssetSelection.checks(*(dg.AssetCheckKey(key, CENSUS) for key in keys))
 
 
-def sync_schedule(crm: str, job: Job, minutes: int) -> dg.ScheduleDefinition:
+def sync_schedule(
+    crm: str, job: Job, minutes: int, streams: Mapping[dg.AssetKey, Stream]
+) -> dg.ScheduleDefinition:
     """A delta every so many minutes; off until somebody switches it on."""
 
     @dg.schedule(
@@ -38,11 +43,14 @@ def sync_schedule(crm: str, job: Job, minutes: int) -> dg.ScheduleDefinition:
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.STOPPED,
         description=f"What changed in {crm} since the watermark, every {minutes} minutes "
-        "(CRM_SYNC_EVERY_MINUTES).",
+        "(CRM_SYNC_EVERY_MINUTES); lists that seldom change have a rhythm of their own.",
     )
     def delta(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        at, every = context.scheduled_execution_time, timedelta(minutes=minutes)
+        due = [key for key, stream in streams.items() if stream.is_due(at, every)]
         return dg.RunRequest(
-            partition_key=f"{context.scheduled_execution_time:%Y-%m-%d}",
+            partition_key=f"{at:%Y-%m-%d}",
+            asset_selection=due if len(due) < len(streams) else None,
             run_config=incremental(),
             tags={"sync": "delta"},
         )

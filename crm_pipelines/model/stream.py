@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from crm_pipelines.model.rules import Rule
@@ -62,6 +63,8 @@ class Stream:
     which rows of it are this stream's, so that a full sync only buries its own.
     ``deleted_field`` is a boolean column by which the CRM itself marks a record as deleted;
     ``deletes_told`` says that a delta shows such records, so that no sweep has to look for them.
+    ``rhythm`` is how often the schedule reads a list that seldom changes, and ``None`` says every
+    time; whoever asks for a sync gets it in any case.
     ``required`` are columns that must not be empty; ``rules`` hold between columns.
     """
 
@@ -79,11 +82,19 @@ class Stream:
     deleted_field: str | None = None
     deletes_told: bool = False
     indexes: tuple[str, ...] = ()
+    rhythm: timedelta | None = None
 
     @property
     def windowed(self) -> bool:
         """Whether the stream can be read by sync window."""
         return self.cursor_field is not None
+
+    def is_due(self, at: datetime, every: timedelta) -> bool:
+        """Whether a tick of a schedule (``every`` so often) is the first of the rhythm's turns."""
+        if self.rhythm is None:
+            return True
+        midnight = at.replace(hour=0, minute=0, second=0, microsecond=0)
+        return (at - midnight) % self.rhythm < every
 
     @property
     def stamp(self) -> str | None:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Literal
 
 from crm_pipelines.model.stream import Field, Stream, Type
+
+HOURLY, SELDOM = timedelta(hours=1), timedelta(hours=6)
+"""Rhythms of what seldom changes. Read at every delta, a quarter of an hour apart, a quiet account
+would cost more than the 30,000 tokens a day of the smallest plan."""
 
 
 @dataclass(frozen=True, kw_only=True)

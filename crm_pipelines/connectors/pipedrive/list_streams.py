@@ -6,6 +6,8 @@ from crm_pipelines.connectors.pipedrive.declaration import (
     ACTIVE,
     ADDED,
     DELETED,
+    HOURLY,
+    SELDOM,
     UPDATED,
     PipedriveStream,
     flags,
@@ -20,6 +22,7 @@ PIPELINES = PipedriveStream(
     title="Pipelines",
     description="Sales pipelines.",
     path="/api/v2/pipelines",
+    rhythm=HOURLY,
     stamp_field="update_time",
     deleted_field="is_deleted",
     fields=(
@@ -37,6 +40,7 @@ STAGES = PipedriveStream(
     title="Stages",
     description="Stages of the pipelines.",
     path="/api/v2/stages",
+    rhythm=HOURLY,
     stamp_field="update_time",
     deleted_field="is_deleted",
     fields=(
@@ -54,6 +58,7 @@ USERS = PipedriveStream(
     title="Users",
     description="People who use Pipedrive.",
     path="/api/v1/users",
+    rhythm=HOURLY,
     paged="none",
     indexes=("email",),
     fields=(
@@ -72,6 +77,7 @@ CURRENCIES = PipedriveStream(
     title="Currencies",
     description="Currencies a deal may be in, the company's own included.",
     path="/api/v1/currencies",
+    rhythm=SELDOM,
     paged="none",
     fields=(
         Field("code", description="ISO 4217, or the company's own."),
@@ -86,6 +92,7 @@ ACTIVITY_TYPES = PipedriveStream(
     title="Activity types",
     description="Kinds of activities; an activity names its type by ``key_string``.",
     path="/api/v1/activityTypes",
+    rhythm=SELDOM,
     paged="none",
     stamp_field="update_time",
     fields=(
@@ -103,6 +110,7 @@ LEAD_LABELS = PipedriveStream(
     title="Lead labels",
     description="Labels of leads, by UUID.",
     path="/api/v1/leadLabels",
+    rhythm=SELDOM,
     paged="none",
     stamp_field="update_time",
     key=Field("id", description="UUID."),
@@ -114,6 +122,7 @@ FILTERS = PipedriveStream(
     title="Filters",
     description="Saved filters, without their conditions: the API shows those one by one.",
     path="/api/v1/filters",
+    rhythm=SELDOM,
     paged="none",
     stamp_field="update_time",
     fields=(
@@ -137,6 +146,7 @@ def fields_of(entity: str) -> PipedriveStream:
         title=f"{entity.capitalize()} fields",
         description=f"The fields of the {entity}, custom ones included, with their options.",
         path=f"/api/v2/{entity}Fields",
+        rhythm=HOURLY,
         sortable=False,
         key=Field("id", path="field_code", description="The field's code."),
         fields=(
@@ -155,6 +165,7 @@ LEAD_FIELDS = PipedriveStream(
     title="Lead fields",
     description="The fields of the lead, which only v1 lists; columns are named as in v2.",
     path="/api/v1/leadFields",
+    rhythm=SELDOM,
     paged="offset",
     sortable=False,
     key=Field("id", path="key", description="The field's code."),
