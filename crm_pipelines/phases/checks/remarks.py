@@ -93,4 +93,5 @@ def _short(value: Any) -> str:
 
 
 def _quoted(value: str) -> str:
-    return value if value.startswith(("'", '"')) else f"'{_short(value)}'"
+    bare = value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"" else value
+    return f"'{_short(bare)}'"

@@ -57,7 +57,7 @@ def is_url(text: str) -> bool:
 @lru_cache(_KEPT)
 def is_date(text: str) -> bool:
     """Whether the day exists."""
-    return _reads(date.fromisoformat, text) and len(text) == 10
+    return len(text) == 10 and "W" not in text and _reads(date.fromisoformat, text)
 
 
 @lru_cache(_KEPT)
