@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from crm_pipelines import connectors, settings
 from crm_pipelines.audit.log import AuditLog
+from crm_pipelines.budget.account import AccountBudget, look
 from crm_pipelines.budget.ledger import Clock, Ledgers, database_clock
 from crm_pipelines.flows.mirror.flow import Mirror, Progress, silent
 from crm_pipelines.model.connector import Account, Connector
@@ -78,6 +79,10 @@ class Wiring:
     def budget(self) -> Ledgers:
         """The token ledger."""
         return Ledgers(self.database, self._clock)
+
+    def budgets(self) -> list[AccountBudget]:
+        """How the day of every account that is set up stands."""
+        return [look(self.database, account, self._clock) for account in self.configured_accounts]
 
     @cached_property
     def audit(self) -> AuditLog:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from crm_pipelines.model.errors import CircuitOpen
@@ -42,7 +42,7 @@ class Breaker:
         """What somebody is told who may not pass."""
         times = f"{failures} failures in a row" if failures > 1 else "1 failure"
         return CircuitOpen(
-            f"{self._values['crm']} is not asked again before {until.astimezone():%H:%M:%S} "
+            f"{self._values['crm']} is not asked again before {until.astimezone(UTC):%H:%M:%S} UTC "
             f"({times}, last: {reason})",
             until,
         )

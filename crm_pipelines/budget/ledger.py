@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from crm_pipelines.budget.breaker import PROBE_SECONDS, Breaker
@@ -99,7 +99,7 @@ class Ledger:
         if row["verdict"] == "open":
             raise self._breaker.refusal(row["until"], row["failures"], row["reason"])
         if row["verdict"] == "spent":
-            raise BudgetSpent(self._spent_words(), row["until"])
+            raise BudgetSpent(self._spent_words(), row["until"].astimezone(UTC))
         self._day, self._slot, self._in_trouble = row["day"], row["slot"], row["failures"] > 0
         self.calls += 1
         self.tokens += call.cost
@@ -140,7 +140,7 @@ class Ledger:
         """Stop every process that uses this account, for so long or until the next day begins."""
         row = self._database.run("budget.exhaust", {**self._about(), "wait": wait})[0]
         found: datetime = row["exhausted_until"]
-        return found
+        return found.astimezone(UTC)
 
     def report(self, trouble: Exception | None) -> None:
         """Tell the circuit breaker how a call ended."""

@@ -13,6 +13,7 @@ from rich.console import Console
 from crm_pipelines.cli import (
     audit,
     auth,
+    budget,
     check,
     dev,
     gateway,
@@ -33,7 +34,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode="rich",
 )
-for command in (sync, check, rejected, migrate, dev, gateway, sandbox, auth, keys, audit):
+for command in (sync, check, budget, rejected, migrate, dev, gateway, sandbox, auth, keys, audit):
     command.register(app)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import dagster as dg
 
 from crm_pipelines.defs.assets import mirror_asset, source_asset
+from crm_pipelines.defs.budget_asset import budget_asset, budget_sensor
 from crm_pipelines.defs.checks import mirror_check
 from crm_pipelines.defs.completeness import (
     completeness_check,
@@ -44,6 +45,7 @@ def build_definitions(wiring: Wiring) -> dg.Definitions:
     return dg.Definitions(
         assets=[
             *(source_asset(account, names) for account in accounts),
+            *(budget_asset(account, names) for account in accounts),
             *(mirror_asset(*mirror, names, windows) for mirror in mirrors.values()),
         ],
         asset_checks=[
@@ -63,7 +65,12 @@ def build_definitions(wiring: Wiring) -> dg.Definitions:
                 if _keys_of(crm, untold)
             ),
         ],
-        sensors=[resume_sensor(wiring, jobs, mirrors)] if jobs else [],
+        sensors=[
+            resume_sensor(wiring, jobs, mirrors),
+            budget_sensor(wiring, accounts, names),
+        ]
+        if jobs
+        else [],
         resources=resources(wiring),
         executor=dg.in_process_executor,
     )

@@ -26,5 +26,9 @@ class Names:
         """The CRM itself."""
         return dg.AssetKey([*self._prefix(account), "crm", account.crm])
 
+    def budget(self, account: Account) -> dg.AssetKey:
+        """What the CRM lets us spend."""
+        return dg.AssetKey([*self._prefix(account), "budget", account.crm])
+
     def _prefix(self, account: Account) -> list[str]:
         return [account.workspace] if self.several_workspaces else []

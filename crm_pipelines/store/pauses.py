@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -78,7 +78,7 @@ def due(database: Database, now: datetime) -> list[Pause]:
 def waiting(database: Database, workspace: str, crm: str) -> list[tuple[str, datetime]]:
     """Streams of an account that wait, and until when."""
     rows = database.run("pauses.waiting", {"workspace": workspace, "crm": crm})
-    return [(row["stream"], row["resumes_at"]) for row in rows]
+    return [(row["stream"], row["resumes_at"].astimezone(UTC)) for row in rows]
 
 
 def _pause(row: Mapping[str, Any]) -> Pause:

@@ -47,3 +47,24 @@ RETURNING exhausted_until;
 -- Gives up waiting.
 DELETE FROM sync.turns
  WHERE workspace_id = %(workspace)s AND crm = %(crm)s AND ticket = %(ticket)s;
+
+-- name: day
+-- An account's day: what the ledger knows of it, and how much of the day is gone.
+SELECT clock.day,
+       (clock.day + 1)::timestamp AT TIME ZONE %(zone)s AS midnight,
+       clock.now,
+       extract(epoch FROM clock.now - clock.day::timestamp AT TIME ZONE %(zone)s)::float8 AS gone,
+       coalesce(b.spent, 0) AS spent, b.observed_limit, b.by_priority, b.updated_at,
+       (SELECT max(e.exhausted_until) FROM sync.budgets AS e
+         WHERE e.workspace_id = %(workspace)s AND e.crm = %(crm)s
+           AND e.exhausted_until > clock.now) AS refused_until
+  FROM (SELECT c.now, (c.now AT TIME ZONE %(zone)s)::date AS day
+          FROM (SELECT coalesce(%(now)s::timestamptz, clock_timestamp()) AS now) AS c) AS clock
+  LEFT JOIN sync.budgets AS b
+    ON b.workspace_id = %(workspace)s AND b.crm = %(crm)s AND b.day = clock.day;
+
+-- name: usage
+-- What was spent on which stream with which priority on a day, the most first.
+SELECT stream, priority, tokens, calls FROM sync.token_usage
+ WHERE workspace_id = %(workspace)s AND crm = %(crm)s AND day = %(day)s
+ ORDER BY tokens DESC, stream, priority;
