@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+import httpx
+
 from crm_pipelines.model.errors import CrmError
 
 ANY: Collection[int] = range(300, 1000)
@@ -43,6 +45,13 @@ class Row:
             and (not self.codes or reply.code in self.codes)
             and self.when(reply)
         )
+
+
+def is_stranger(response: httpx.Response) -> bool:
+    """Whether no API answered: a page for people, or the way to another place."""
+    page = "html" in response.headers.get("content-type", "")
+    status = response.status_code
+    return 300 <= status < 400 or (page and (status < 300 or status == 404))
 
 
 def meaning(rows: Sequence[Row], reply: Reply) -> Row:

@@ -24,6 +24,7 @@ from crm_pipelines.transport.answers import (
     TROUBLE,
     Reply,
     Row,
+    is_stranger,
     meaning,
     number,
     retry_after,
@@ -106,6 +107,11 @@ ROWS: tuple[Row, ...] = (
 
 def classify(response: httpx.Response) -> None:
     """Raise what a bad answer stands for."""
+    if is_stranger(response):
+        raise FatalError(
+            f"what answers is not Pipedrive's API ({response.status_code}): check "
+            "PIPEDRIVE_COMPANY_DOMAIN or PIPEDRIVE_BASE_URL"
+        )
     if response.status_code >= 300:
         reply = read(response)
         raise meaning(ROWS, reply).error(reply)

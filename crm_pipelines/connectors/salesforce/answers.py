@@ -19,7 +19,16 @@ from crm_pipelines.model.errors import (
     NotApplied,
     RetriableError,
 )
-from crm_pipelines.transport.answers import ANY, TROUBLE, Reply, Row, meaning, retry_after, says
+from crm_pipelines.transport.answers import (
+    ANY,
+    TROUBLE,
+    Reply,
+    Row,
+    is_stranger,
+    meaning,
+    retry_after,
+    says,
+)
 
 CROWD_WAIT = 20.0
 """Seconds; only calls that take longer than this count as concurrent ones."""
@@ -117,6 +126,11 @@ _USAGE = re.compile(r"api-usage=(\d+)/(\d+)")
 
 def classify(response: httpx.Response) -> None:
     """Raise what a bad answer stands for."""
+    if is_stranger(response):
+        raise FatalError(
+            f"what answers is not Salesforce's API ({response.status_code}): check "
+            "SALESFORCE_INSTANCE_URL, like https://acme.my.salesforce.com"
+        )
     if response.status_code >= 300:
         reply = read(response)
         raise meaning(ROWS, reply).error(reply)
