@@ -15,7 +15,7 @@ from crm_pipelines import home
 from crm_pipelines.cli.board import Board, Line, as_json, as_table, label
 from crm_pipelines.cli.exits import Exit
 from crm_pipelines.cli.selection import Chosen, choose
-from crm_pipelines.model.errors import ConfigurationError
+from crm_pipelines.model.errors import ConfigurationError, SystemTrouble
 from crm_pipelines.reports.progress import StreamName, listening
 from crm_pipelines.store import history
 
@@ -138,7 +138,7 @@ def _run(
     *,
     debug: bool,
 ) -> list[Line]:
-    for noisy in ("httpx", "alembic", "dagster"):
+    for noisy in ("", "httpx", "alembic", "dagster", "psycopg.pool"):
         logging.getLogger(noisy).setLevel(logging.INFO if debug else logging.CRITICAL)
     from crm_pipelines.defs.build import build_definitions
     from crm_pipelines.defs.launch import run_job
@@ -154,19 +154,24 @@ def _run(
         "loggers": {"console": {"config": {"log_level": "DEBUG" if debug else "CRITICAL"}}},
     }
     today = datetime.now(UTC).date().isoformat()
+    why = "the run ended before this stream; see the UI"
     with Board(list(streams), console, live=True) as board, listening(board):
         for crm in dict.fromkeys(one.account.crm for one in chosen):
-            run_job(
-                definitions,
-                f"sync_{crm}",
-                [naming.asset(o.account, o.stream) for o in chosen if o.account.crm == crm],
-                workspace=home.WORKSPACE_YAML,
-                run_config=run_config,
-                tags={"dagster/partition": today, "sync": "command line"},
-            )
+            try:
+                run_job(
+                    definitions,
+                    f"sync_{crm}",
+                    [naming.asset(o.account, o.stream) for o in chosen if o.account.crm == crm],
+                    workspace=home.WORKSPACE_YAML,
+                    run_config=run_config,
+                    tags={"dagster/partition": today, "sync": "command line"},
+                )
+            except SystemTrouble as error:  # the next CRM would meet it, too
+                why = str(error)
+                break
     for line in board.lines.values():
         if line.status == "waiting":
-            line.status, line.why = "not run", "the run ended before this stream; see the UI"
+            line.status, line.why = "not run", why
     return list(board.lines.values())
 
 

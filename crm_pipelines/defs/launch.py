@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,10 @@ from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.execution.api import execute_run_iterator
 from dagster._core.remote_origin import RemoteRepositoryOrigin
 from dagster._core.workspace.load import location_origins_from_yaml_paths
+from dagster_postgres.utils import DagsterPostgresException
+from sqlalchemy.exc import DBAPIError
+
+from crm_pipelines.model.errors import SystemTrouble
 
 REPOSITORY = "__repository__"
 
@@ -36,10 +41,12 @@ def run_job(
 ) -> Launched:
     """Run a job for some of its assets. In the UI it can be looked at and executed again.
 
+    Raises ``SystemTrouble`` when the database goes away in which Dagster keeps its runs.
+
     Dagster has no public call that executes here *and* names the code location the run belongs
     to (without which the UI cannot repeat it), hence the private imports.
     """
-    with warnings.catch_warnings(), dg.DagsterInstance.get() as instance:
+    with _grounded(), warnings.catch_warnings(), dg.DagsterInstance.get() as instance:
         warnings.simplefilter("ignore")
         job = definitions.resolve_job_def(job_name)
         checks = {
@@ -62,3 +69,14 @@ def run_job(
             pass
         ended = instance.get_run_by_id(run.run_id)
         return Launched(run.run_id, ended is not None and ended.is_success)
+
+
+@contextmanager
+def _grounded() -> Iterator[None]:
+    try:
+        yield
+    except (DagsterPostgresException, DBAPIError) as error:
+        raise SystemTrouble(
+            "PostgreSQL does not answer, so the run could not be kept in Dagster. Nothing is "
+            "lost: bring it back, then run the same command again; it goes on where it stopped."
+        ) from error

@@ -6,7 +6,7 @@ import json
 import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -140,7 +140,8 @@ def block_chunks(staging: Path) -> None:
     """Folders where the next chunks would be put."""
     for fetched in staging.glob("*/*/fetch"):
         for number in range(20):
-            (fetched / f"{number:06d}.arrow.part").mkdir(exist_ok=True)
+            with suppress(FileExistsError):  # it is being written at this moment
+                (fetched / f"{number:06d}.arrow.part").mkdir()
 
 
 def unblock_chunks(staging: Path) -> None:
