@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -38,6 +39,8 @@ def test_after_the_rule_was_mended_the_table_is_the_crm(
     first = strict(name)
     assert 0 < first.rejected <= 30
     assert len(waiting(strict)) == first.rejected
+    kinds = strict.query("SELECT DISTINCT is_json FROM sync.rejected_records")
+    assert [row["is_json"] for row in kinds] == [name == PERSONS]
     before = len(sandbox.journal())
     outcomes = again(lenient, name)
     assert len(sandbox.journal()) == before
@@ -92,6 +95,24 @@ def test_an_older_copy_does_not_replace_a_newer_row(sandbox: Sandbox, mirroring:
     again(lenient, PERSONS)
     assert lenient.rows(PERSONS) == before
     assert waiting(lenient) == set()
+
+
+@pytest.mark.parametrize(("minutes", "updated"), [(-1, 0), (1, 1)])
+def test_without_stamps_what_counts_is_which_fetch_began_later(
+    mirror: Mirroring, minutes: int, updated: int
+) -> None:
+    users = "pipedrive.users"
+    mirror(users)
+    raw = '{"id": 1, "name": "Other", "email": "a@b.co"}'
+    failure = {"record_id": "1", "raw": raw, "reasons": '{"name": "?"}', "json": True}
+    about = {**mirror.flow(users).about, "run": "another"}
+    fetched_at = mirror.history(users)[0]["started_at"] + timedelta(minutes=minutes)
+    with mirror.wiring.database.transaction() as connection:
+        reject(connection, about, [failure], fetched_at=fetched_at)
+    (outcome,) = again(mirror, users)
+    assert (outcome.updated, outcome.rejected) == (updated, 0)
+    assert (mirror.rows(users)[1]["name"] == "Other") is bool(updated)
+    assert waiting(mirror) == set()
 
 
 def _json(value: Any) -> Any:
