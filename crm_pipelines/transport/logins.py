@@ -104,12 +104,19 @@ class Session:
             if stored and self._is_good(stored):
                 return stored
             made = self._make(stored)
+            if made.refused and (found := self._replaced(stored)):
+                return found
             action = "refresh" if stored and stored.refresh_token else "login"
             self._store.write(made, "refused" if made.refused else action)
         self._worthless = ""
         if made.refused:
             raise BadCredentials(made.refused)
         return made
+
+    def _replaced(self, before: Tokens | None) -> Tokens | None:
+        """What was stored meanwhile: a lost lock must not put a dead grant over a fresh one."""
+        found = self._stored()
+        return found if found and found != before and self._is_good(found) else None
 
     def _stored(self) -> Tokens | None:
         try:

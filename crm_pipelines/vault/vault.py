@@ -131,18 +131,19 @@ class AccountTokens:
 
     def used(self, what: str, fingerprint: str) -> None:
         """Note the use of a credential once for each process, and whether it is a new one."""
-        with self._lock:
+        if (what, fingerprint) in self._noted:
+            return
+        with self.alone():
             if (what, fingerprint) in self._noted:
                 return
-            self._noted.add((what, fingerprint))
-        with self.alone():
             known = self._known()
             if known.get(what) != fingerprint:
                 action = "change" if what in known else "first_use"
                 details = {"variable": what}
                 self._write(self._variables, {**known, what: fingerprint}, action, details)
-        with self._database.transaction() as connection:
-            self._note(_entry("use", self._variables, None, None, variable=what), connection)
+            with self._database.transaction() as connection:
+                self._note(_entry("use", self._variables, None, None, variable=what), connection)
+            self._noted.add((what, fingerprint))
 
     def _known(self) -> dict[str, str]:
         try:

@@ -7,12 +7,15 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
 
 from crm_pipelines.model.errors import BadCredentials, ConfigurationError
+from crm_pipelines.model.tokens import Tokens
+from crm_pipelines.transport.logins import Session
 from crm_pipelines.vault.keys import make_key
 from crm_pipelines.wiring import Wiring
 from crm_pipelines_tests.commands import environment as process_environment
@@ -220,3 +223,23 @@ def test_a_token_that_ends_in_the_middle_of_a_list(
     pages = [entry for entry in sandbox.journal() if entry["path"] == "/api/v2/persons"]
     assert [entry["status"] for entry in pages] == [200, 401, 200, 200]
     assert asked(sandbox)[0] == 2
+
+
+def test_a_refusal_counts_only_for_what_is_still_stored(wiring: Wiring) -> None:
+    """Whose lock is lost may ask with an old refresh token; what another one stored is good."""
+    store = wiring.account("default", "pipedrive").tokens()
+    held = store.read()
+    assert held is not None
+    expired = replace(held, renew_at=datetime(2020, 1, 1, tzinfo=UTC))
+    store.write(expired, "test")
+
+    def make(old: Tokens | None) -> Tokens:
+        assert old == expired
+        store.write(replace(held, access_token="of another program"), "test")
+        return replace(expired, refused="it was already exchanged", renew_at=None)
+
+    session = Session(store, "a test", held.made_with, make, from_nothing=False)
+    assert session.headers() == {"Authorization": "Bearer of another program"}
+    found = store.read()
+    assert found is not None
+    assert not found.refused

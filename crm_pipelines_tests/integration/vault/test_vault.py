@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from crm_pipelines.audit.log import AuditLog
@@ -136,3 +137,17 @@ def test_one_at_a_time_across_connections(database: Database) -> None:
     final = vaults[0].account("acme", "pipedrive").read()
     assert final is not None
     assert final.access_token == "24"
+
+
+def test_a_database_that_drops_everybody_does_not_cost_fresh_tokens(database: Database) -> None:
+    """A refresh token is given once: it is in no other place than in the hands of the writer."""
+    account = open_vault(database, make_key().text).account("acme", "pipedrive")
+    with account.alone(), psycopg.connect(database.url, autocommit=True) as admin:
+        assert account.read() is None
+        admin.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        account.write(TOKENS, "refresh")
+    assert account.read() == TOKENS
+    assert noted(database) == ["credential.refresh"]
