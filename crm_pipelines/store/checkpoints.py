@@ -142,9 +142,10 @@ class Checkpoints:
         self._database.run("checkpoints.finish", {"key": key})
         self.release(key)
 
-    def purge(self) -> list[str]:
-        """Forget what nobody came back for; returns the keys, whose chunks may go."""
-        return [row["key"] for row in self._database.run("checkpoints.stale")]
+    def purge(self) -> set[str]:
+        """Forget what nobody came back for; the keys of what somebody may."""
+        self._database.run("checkpoints.stale")
+        return {row["key"] for row in self._database.run("checkpoints.keys")}
 
     def close(self) -> None:
         """Give everything back."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -13,6 +14,10 @@ from crm_pipelines.model.manifest import Chunk
 if TYPE_CHECKING:
     import pyarrow as pa
     from pyarrow.fs import FileSystem
+
+
+MANIFESTS = "manifests"
+"""The folder of what phases hand on, beside the folders of runs."""
 
 
 class Staging:
@@ -87,6 +92,24 @@ class Staging:
             self._files.delete_dir(folder)
         except FileNotFoundError:
             return
+
+    def sweep(self, before: datetime, keep: Collection[str]) -> int:
+        """Remove folders of runs, and their manifests, that nothing was put into since then.
+
+        ``keep`` names runs that stay all the same. Returns how many folders went. Object stores
+        know no times of folders; rules of the bucket are the means there.
+        """
+        from pyarrow.fs import FileSelector, FileType
+
+        gone, stay = 0, {quote(name) for name in keep}
+        with roomy(self._root):
+            for place in (self._root, f"{self._root}/{MANIFESTS}"):
+                for found in self._files.get_file_info(FileSelector(place, allow_not_found=True)):
+                    old = found.mtime is not None and found.mtime < before
+                    if old and found.type == FileType.Directory and found.base_name not in stay:
+                        self._files.delete_dir(found.path)
+                        gone += 1
+        return gone
 
     def write_text(self, path: str, text: str) -> None:
         """Store a small text file."""

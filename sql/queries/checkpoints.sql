@@ -34,5 +34,8 @@ DELETE FROM sync.checkpoints WHERE key = %(key)s;
 
 -- name: stale
 -- Checkpoints nobody will come back for.
-DELETE FROM sync.checkpoints WHERE updated_at < clock_timestamp() - interval '7 days'
-RETURNING key;
+DELETE FROM sync.checkpoints WHERE updated_at < clock_timestamp() - interval '7 days';
+
+-- name: keys
+-- Every checkpoint there is.
+SELECT key FROM sync.checkpoints;

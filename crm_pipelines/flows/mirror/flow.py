@@ -13,6 +13,7 @@ from typing import Any
 from crm_pipelines.budget.ledger import Ledger, Ledgers
 from crm_pipelines.flows.mirror.absence import confirm_absence
 from crm_pipelines.flows.mirror.chronicle import Chapter, measures, read_so_far, seconds_of
+from crm_pipelines.flows.mirror.leftovers import clear_leftovers
 from crm_pipelines.model.connector import Account
 from crm_pipelines.model.errors import Truncated
 from crm_pipelines.model.manifest import Manifest, Outcome
@@ -191,6 +192,7 @@ class Mirror:
             remarks = [] if manifest.options.dry_run else self._refresh_views()
         self.staging.drop(manifest.key)
         self.checkpoints.release(manifest.key)
+        clear_leftovers(self.staging, self.checkpoints)
         self.log.info(
             f"Completed {self.account.crm} {self.stream.name} sync: {outcome.created} created, "
             f"{outcome.updated} updated, {outcome.rejected} failed"
