@@ -200,6 +200,13 @@ BEGIN
         RETURN;
     END IF;
     today := sync.budget_of_day(_workspace, _crm, day, _now, _rolling);
+    IF today.exhausted_until <= _now AND NOT _rolling THEN
+        -- The CRM said when its own day begins anew, in the middle of ours.
+        UPDATE sync.budgets AS b
+           SET spent = 0, by_priority = '{0,0,0,0}', exhausted_until = NULL
+         WHERE b.workspace_id = _workspace AND b.crm = _crm AND b.day = today.day
+        RETURNING b.* INTO today;
+    END IF;
     allowed := floor(coalesce(today.observed_limit, _daily) * _share);
     FOR i IN 1 .. cardinality(_kept) LOOP
         kept := kept + greatest(0, floor(_kept[i] * allowed)::bigint

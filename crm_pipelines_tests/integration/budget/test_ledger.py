@@ -133,6 +133,18 @@ def test_days_begin_at_midnight_where_the_crm_is(database: Database) -> None:
     assert spent(database) == [10, 10]
 
 
+def test_a_day_begins_anew_when_the_crm_said_it_would(database: Database) -> None:
+    clock = Hands()
+    mine = Ledgers(database, clock).purse("w", "c", "s", DAY, Priority.INTERACTIVE)
+    mine.spend(ONE)
+    mine.learn(Observation(remaining=0, daily=100))
+    assert mine.exhaust(3939.0) == clock.now + timedelta(seconds=3939)
+    with pytest.raises(BudgetSpent) as caught:
+        mine.spend(ONE)
+    clock.now = caught.value.resumes_at
+    assert spend_all(mine) == 1 + 100
+
+
 def test_an_answer_of_yesterday_says_nothing_of_today(database: Database) -> None:
     clock = Hands()
     mine = Ledgers(database, clock).purse("w", "c", "s", DAY, Priority.INTERACTIVE)
