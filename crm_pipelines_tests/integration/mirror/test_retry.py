@@ -10,7 +10,7 @@ import pytest
 
 from crm_pipelines.flows.mirror.retry import retry
 from crm_pipelines.model.manifest import Outcome
-from crm_pipelines.store.rejected import reject
+from crm_pipelines.store.rejected import PIECE, batches, reject
 from crm_pipelines_tests.mirroring import Mirroring
 from crm_pipelines_tests.sandbox_process import Sandbox
 from crm_pipelines_tests.truths import differences
@@ -143,3 +143,24 @@ def test_records_without_a_key_and_without_sense(mirror: Mirroring) -> None:
     (outcome,) = again(mirror, PERSONS)
     assert (outcome.created, outcome.rejected) == (0, 2)
     assert waiting(mirror) < names
+
+
+def test_many_are_read_in_pieces(mirror: Mirroring) -> None:
+    about = mirror.flow(PERSONS).about
+    number = 2 * PIECE + 7
+    mirror.query(
+        "INSERT INTO sync.rejected_records (workspace_id, crm, stream, record_id, raw, reasons,"
+        " run_id, fetched_at, is_json) SELECT %(workspace)s, %(crm)s, %(stream)s, n::text,"
+        " jsonb_build_object('id', n), '{}', 'r', now() + n %% 3 * interval '1 day', true"
+        " FROM generate_series(1, %(number)s) AS n",
+        number=number,
+        **about,
+    )
+    database = mirror.wiring.database
+    for limit, expected in ((0, number), (PIECE + 1, PIECE + 1), (PIECE, PIECE), (1, 1)):
+        found = list(batches(database, about, limit))
+        ids = [identity for batch in found for identity in batch.ids]
+        assert len(set(ids)) == len(ids) == expected
+        assert all(len(batch.raw) == len(batch.ids) <= PIECE for batch in found)
+        moments = [batch.fetched_at for batch in found]
+        assert moments == sorted(moments)
