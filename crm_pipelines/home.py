@@ -78,6 +78,7 @@ def ready() -> Iterator[Home]:
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # it doubles the start of every run
         wiring = Wiring(values)
         stack.callback(wiring.close)
+        wiring.keys.ready()  # made here, where people see the notice
         yield Home(wiring, embedded, sandbox_url)
 
 
