@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from crm_pipelines.model.call import Budget, Limits
+from crm_pipelines.model.errors import Unreachable
 from crm_pipelines.model.source import Source
 from crm_pipelines.model.stream import Stream
 from crm_pipelines.model.strictness import Strictness
@@ -71,5 +72,10 @@ class Account:
         return self.connector.limits(self.settings)
 
     def open(self, budget: Budget) -> Source:
-        """Log in; calls are paid from the budget."""
-        return self.connector.open(self.settings, budget, self.tokens())
+        """Log in; calls are paid from the budget. Raises ``CircuitOpen``, and errors of logins."""
+        budget.admit()
+        try:
+            return self.connector.open(self.settings, budget, self.tokens())
+        except Unreachable as trouble:
+            budget.report(trouble)
+            raise

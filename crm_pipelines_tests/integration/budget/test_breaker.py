@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC
+from typing import Any
 
 import pytest
 
 from crm_pipelines.budget.breaker import THRESHOLD
 from crm_pipelines.budget.ledger import Ledger
-from crm_pipelines.model.errors import CircuitOpen, InvalidData, OutcomeUnknown, Unreachable
+from crm_pipelines.model.errors import (
+    CircuitOpen,
+    CrmError,
+    InvalidData,
+    OutcomeUnknown,
+    Unreachable,
+)
 from crm_pipelines.store.database import Database
 from crm_pipelines.transport.door import Door
 from crm_pipelines_tests.integration.budget.conftest import create, get
@@ -114,3 +121,17 @@ def test_refused_data_is_no_trouble(sandbox: Sandbox, door: Doors, database: Dat
         with pytest.raises(InvalidData):
             budget.send(create(name=""))
     assert state(database) == []
+
+
+@pytest.mark.parametrize("crm", ["pipedrive", "salesforce"])
+def test_streams_after_the_first_ones_fail_at_once(mirroring: Any, crm: str) -> None:
+    names = {"pipedrive": "PIPEDRIVE_BASE_URL", "salesforce": "SALESFORCE_LOGIN_URL"}
+    mirror = mirroring(**{names[crm]: NOWHERE})
+    streams = [s.name for s in mirror.wiring.account("default", crm).streams]
+    found = []
+    for stream in streams:
+        with pytest.raises(CrmError) as caught:
+            mirror.fetch(f"{crm}.{stream}")
+        found.append(type(caught.value))
+    assert set(found[:THRESHOLD]) <= {Unreachable, CircuitOpen}
+    assert set(found[THRESHOLD:]) == {CircuitOpen}
