@@ -151,3 +151,16 @@ def test_a_lead_that_is_archived_and_comes_back(sandbox: Sandbox, mirror: Mirror
             mirror(f"pipedrive.{stream}", mode=Mode.FULL)
         row = mirror.rows("pipedrive.leads", deleted=True)[lead]
         assert (row["is_archived"], row["_deleted_at"]) == (archived, None)
+
+
+def test_products_show_custom_fields_under_their_names(sandbox: Sandbox, mirror: Mirroring) -> None:
+    mirror("pipedrive.products")
+    mirror("pipedrive.product_fields")
+    named = mirror.query('SELECT id, "External ID" AS external FROM pipedrive.products_named')
+    fields = mirror.rows("pipedrive.product_fields").values()
+    code = next(field["id"] for field in fields if field["field_name"] == "External ID")
+    truth = sandbox.truth("pipedrive", "products")
+    assert {row["id"]: row["external"] for row in named} == {
+        product["id"]: product["custom_fields"][code] for product in truth
+    }
+    assert any(row["external"] for row in named)
