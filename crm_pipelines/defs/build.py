@@ -18,6 +18,7 @@ from crm_pipelines.defs.jobs import sync_job, sync_schedule
 from crm_pipelines.defs.names import Names
 from crm_pipelines.defs.resources import resources
 from crm_pipelines.defs.resume import resume_sensor
+from crm_pipelines.defs.schema_check import schema_check
 from crm_pipelines.defs.sweep import sweep_schedule
 from crm_pipelines.model.connector import Account
 from crm_pipelines.model.stream import Stream
@@ -50,6 +51,7 @@ def build_definitions(wiring: Wiring) -> dg.Definitions:
         ],
         asset_checks=[
             *(mirror_check(key, *mirror) for key, mirror in mirrors.items()),
+            *(schema_check(key, *mirror) for key, mirror in mirrors.items()),
             *(completeness_check(key, *mirror) for key, mirror in windowed.items()),
         ],
         jobs=[*jobs.values(), *census.values()],

@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 
 from crm_pipelines.flows.mirror.flow import Mirror
+from crm_pipelines.model.drift import NOTE
 from crm_pipelines.model.manifest import Manifest, Outcome
 from crm_pipelines.model.stream import Field
 from crm_pipelines.store.inspect import changed_rows, count_alive
@@ -22,6 +23,8 @@ FIGURES = (
     "peak_memory_mb",
 )
 """Metrics of the run's line of history that are told here, too, so that the UI plots them."""
+
+ALWAYS_TOLD = ("added_columns", "vanished_columns")
 
 
 def describe_outcome(
@@ -44,7 +47,8 @@ def describe_outcome(
         **{name: value for name, value in manifest.notes.items() if name.endswith("_seconds")},
         "slice": manifest.slice.describe(),
         "went_on_from_checkpoint": bool(manifest.notes["resumed"]),
-        "added_columns": ", ".join(manifest.notes["added_columns"]) or "none",
+        **_drift(manifest.notes[NOTE]),
+        "remarks": manifest.notes["remarks"],
         "validation": "strict" if manifest.notes["strict"] else "lenient",
         "warnings": manifest.notes["warnings"],
         "rejected_by_reason": manifest.notes["rejected_by_reason"],
@@ -55,6 +59,12 @@ def describe_outcome(
         ),
         "table": f"{mirror.account.crm}.{table}",
     }
+
+
+def _drift(notes: dict[str, Any]) -> dict[str, Any]:
+    """Columns added and vanished are always told, the rest if there is any."""
+    told = {name: ", ".join(notes.get(name, ())) or "none" for name in ALWAYS_TOLD}
+    return told | {name: value for name, value in notes.items() if name not in told}
 
 
 def static_metadata(crm: str, table: str, fields: tuple[Field, ...]) -> dict[str, Any]:

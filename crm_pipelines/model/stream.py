@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -48,6 +49,19 @@ class Field:
         """The path, which is the column's own name unless said otherwise."""
         return self.path or self.name
 
+
+def free_name(wanted: str, taken: Container[str]) -> str:
+    """A column name PostgreSQL keeps whole, and nothing else has."""
+    name, number = wanted[:LONGEST_NAME], 1
+    while name in taken:
+        number += 1
+        suffix = f"_{number}"
+        name = wanted[: LONGEST_NAME - len(suffix)] + suffix
+    return name
+
+
+LONGEST_NAME = 63
+"""Characters (bytes, in ASCII) of a name that PostgreSQL does not cut."""
 
 KEY = "id"
 """Every mirrored record is known by this column (with ``workspace_id``)."""

@@ -10,6 +10,10 @@ OVERLAP = timedelta(minutes=10)
 """How far a delta reaches back behind the watermark: rows commit late with older stamps."""
 
 
+BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+"""Before every change of any CRM."""
+
+
 class Mode(StrEnum):
     """What the person who starts a sync asks for."""
 
@@ -53,11 +57,19 @@ class Slice:
         """Whether every record of the CRM is asked for."""
         return self.start is None and self.end is None and not self.max_records
 
+    @property
+    def reaches_all(self) -> bool:
+        """Whether nothing is left out, even if what is gone may not be concluded."""
+        back = self.start is None or self.start <= BEGINNING
+        return back and self.end is None and not self.max_records
+
     def describe(self) -> str:
         """For people: what this slice covers."""
         limit = f", at most {self.max_records} records" if self.max_records else ""
         if self.start is None and self.end is None:
             return "everything" + limit
+        if self.start == BEGINNING and self.end is None:
+            return "everything once more, because fields are new" + limit
         since = f"changed since {self.start:%Y-%m-%d %H:%M:%S}" if self.start else "changed"
         until = f" until {self.end:%Y-%m-%d %H:%M:%S}" if self.end else ""
         return since + until + " UTC" + limit
@@ -84,6 +96,17 @@ def choose_slice(
         page_size=options.batch_size,
         moves_watermark=chosen.moves_watermark and unbounded,
     )
+
+
+def reach_back(part: Slice, options: Options) -> Slice:
+    """A delta that reads everything once more: fields are new, and no stamp tells of their values.
+
+    It is no full sync: what it does not show may still be there.
+    """
+    chosen = options.since is not None or options.incremental_days
+    if part.start is None or not part.moves_watermark or chosen:
+        return part
+    return replace(part, start=BEGINNING)
 
 
 def _choose(

@@ -7,11 +7,12 @@ from contextlib import closing
 from datetime import datetime
 from typing import Protocol
 
+from crm_pipelines.model.drift import keep_names, unfilled
 from crm_pipelines.model.errors import CrmError
 from crm_pipelines.model.manifest import Manifest
 from crm_pipelines.model.source import Place, Source
 from crm_pipelines.model.stream import Field, Stream
-from crm_pipelines.model.window import Options, Slice
+from crm_pipelines.model.window import Options, Slice, reach_back
 from crm_pipelines.store.checkpoints import Checkpoint, Checkpoints
 from crm_pipelines.store.staging import Staging
 
@@ -42,18 +43,21 @@ def fetch(
     checkpoints: Checkpoints,
     progress: Progress,
     opened: Callable[[Checkpoint], object],
+    known: tuple[Field, ...] = (),
 ) -> Manifest:
     """Every page of the slice as a chunk, going on from a checkpoint where there is one.
 
     Raises ``BudgetSpent`` and other ``CrmError``s with the place kept, so that the same call
     made again pays for nothing twice. ``opened`` is handed the checkpoint, which tells at any
-    time what has been read and paid for.
+    time what has been read and paid for. ``known`` are the fields as the last sync saw them: a
+    delta that finds new ones reads everything once more.
     """
     with closing(_Lazy(open_source)) as source:
 
         def describe() -> tuple[Field, ...]:
             staging.prepare(key)  # a store that cannot be used is noticed before any call
-            return source.open().describe(stream)
+            fields = source.open().describe(stream)
+            return fields if stream.fields else keep_names(known, fields)
 
         checkpoint = checkpoints.open(
             key,
@@ -66,6 +70,7 @@ def fetch(
             describe=describe,
         )
         opened(checkpoint)
+        part = reach_back(part, options) if unfilled(known, checkpoint.fields) else part
         try:
             if not checkpoint.complete:
                 _read_on(stream, part, source, purse, staging, checkpoints, checkpoint, progress)

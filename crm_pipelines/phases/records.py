@@ -7,6 +7,7 @@ types is it taken apart by hand, so that the misfit is named and the rest of it 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Annotated, Any
@@ -15,6 +16,7 @@ import msgspec
 import pyarrow as pa
 
 from crm_pipelines.model.stream import Field, Type
+from crm_pipelines.phases.members import unread
 
 Problems = dict[int, dict[str, str]]
 """Row number to field to reason."""
@@ -29,15 +31,17 @@ _NULLS = (b"null", b"")
 
 
 def to_columns(
-    raw: Sequence[bytes], fields: tuple[Field, ...]
+    raw: Sequence[bytes], fields: tuple[Field, ...], left_out: Counter[str] | None = None
 ) -> tuple[dict[str, pa.Array], Problems]:
-    """One column per field, in the fields' order, and what did not fit."""
+    """One column per field, in the fields' order, and what did not fit.
+
+    ``left_out`` counts the records by members that no field reads.
+    """
     keys = tuple(dict.fromkeys(_key(field) for field in fields))
     problems: Problems = {}
     rows: Sequence[Sequence[Any]]
     try:
-        page = _decoder(fields).decode(b"[" + b",".join(raw) + b"]")
-        rows = [msgspec.structs.astuple(record) for record in page]
+        rows = [msgspec.structs.astuple(record) for record in _decode(raw, fields, left_out)]
     except msgspec.MsgspecError:
         rows, problems = _by_hand(raw, fields)
     columns = {}
@@ -47,6 +51,20 @@ def to_columns(
         values = [take(row[at]) for row in rows]
         columns[field.name] = pa.array(values, _held(field.type))
     return columns, problems
+
+
+def _decode(
+    raw: Sequence[bytes], fields: tuple[Field, ...], left_out: Counter[str] | None
+) -> list[Any]:
+    """Records as structs. Only a page with something that nobody reads is looked at twice."""
+    page = b"[" + b",".join(raw) + b"]"
+    if left_out is None:
+        return list(_decoder(fields).decode(page))
+    try:
+        return list(_decoder(fields, strict=True).decode(page))
+    except msgspec.MsgspecError:
+        left_out.update(unread(raw, frozenset(_key(field) for field in fields)))
+        return list(_decoder(fields).decode(page))
 
 
 def _held(kind: Type) -> pa.DataType:
@@ -59,7 +77,7 @@ def _key(field: Field) -> str:
 
 
 @lru_cache(maxsize=128)
-def _decoder(fields: tuple[Field, ...]) -> msgspec.json.Decoder[Any]:
+def _decoder(fields: tuple[Field, ...], *, strict: bool = False) -> msgspec.json.Decoder[Any]:
     types: dict[str, Any] = {}
     for field in fields:
         types.setdefault(_key(field), _expected(field))
@@ -67,7 +85,8 @@ def _decoder(fields: tuple[Field, ...]) -> msgspec.json.Decoder[Any]:
         (f"f{number}", kind, msgspec.field(default=_blank(kind), name=key))
         for number, (key, kind) in enumerate(types.items())
     ]
-    return msgspec.json.Decoder(list[msgspec.defstruct("Record", members, gc=False)])  # type: ignore[misc]
+    record = msgspec.defstruct("Record", members, gc=False, forbid_unknown_fields=strict)
+    return msgspec.json.Decoder(list[record])  # type: ignore[valid-type]
 
 
 def _expected(field: Field) -> Any:

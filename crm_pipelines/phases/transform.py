@@ -12,6 +12,7 @@ from crm_pipelines.model.manifest import Manifest
 from crm_pipelines.model.source import RAW
 from crm_pipelines.model.stream import Field, Type
 from crm_pipelines.phases.columns import cast, strip_nul
+from crm_pipelines.phases.members import Members
 from crm_pipelines.phases.records import PROBLEMS, Problems, to_columns
 from crm_pipelines.store.staging import Staging
 
@@ -20,18 +21,24 @@ PHASE = "transform"
 
 def transform(manifest: Manifest, staging: Staging) -> Manifest:
     """Typed chunks, number by number from the fetched ones."""
-    chunks, stripped = [], 0
+    chunks, stripped, members = [], 0, Members()
     for number, chunk in enumerate(manifest.chunks):
-        table, nuls = to_table(staging.read(chunk), manifest.fields)
+        table, nuls = to_table(staging.read(chunk), manifest.fields, members)
         stripped += nuls
         chunks.append(staging.write(manifest.key, PHASE, number, table))
-    return manifest.advance(chunks=tuple(chunks), notes={"nul_bytes_removed": stripped})
+    notes = {"nul_bytes_removed": stripped, **members.notes}
+    return manifest.advance(chunks=tuple(chunks), notes=notes)
 
 
-def to_table(records: pa.Table, fields: tuple[Field, ...]) -> tuple[pa.Table, int]:
+def to_table(
+    records: pa.Table, fields: tuple[Field, ...], members: Members | None = None
+) -> tuple[pa.Table, int]:
     """One chunk as typed columns plus ``_problems``; and how many values lost NUL bytes."""
+    members = members or Members()
     if RAW in records.column_names:
-        columns, problems = to_columns(records.column(RAW).to_pylist(), fields)
+        raw = records.column(RAW).to_pylist()
+        columns, problems = to_columns(raw, fields, members.unread)
+        members.see_custom(columns, fields)
     else:
         columns, problems = dict(_by_header(records, fields)), {}
     typed: dict[str, pa.Array] = {}

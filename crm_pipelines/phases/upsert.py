@@ -11,17 +11,23 @@ from typing import Any
 
 import pyarrow as pa
 
-from crm_pipelines.model.manifest import Manifest, Outcome
+from crm_pipelines.model.drift import NOTE, Drift
+from crm_pipelines.model.manifest import Chunk, Manifest, Outcome
 from crm_pipelines.model.stream import Stream
 from crm_pipelines.model.window import Mode
+from crm_pipelines.phases.drift import drift_of, to_remember
 from crm_pipelines.phases.failures import as_failures
 from crm_pipelines.phases.records import PROBLEMS
 from crm_pipelines.store import history, mirror_table, rejected
 from crm_pipelines.store.database import Connection, Database, Rollback
+from crm_pipelines.store.known import recall, remember
 from crm_pipelines.store.mirror_table import Target
 from crm_pipelines.store.queries import query
 from crm_pipelines.store.refused import Refused, merge_or_halve
 from crm_pipelines.store.staging import Staging
+
+REFUSED = "refused"
+"""Folder of the records that PostgreSQL does not take."""
 
 
 def upsert(
@@ -32,10 +38,10 @@ def upsert(
     database: Database,
     staging: Staging,
     measure: Callable[[Outcome], dict[str, Any]],
-) -> tuple[Outcome, list[str], dict[str, int]]:
+) -> tuple[Outcome, Drift, dict[str, int]]:
     """Merge everything in one transaction.
 
-    Returns what happened, the columns that were added, and how many records were rejected for
+    Returns what happened, what is new about the fields, and how many records were rejected for
     which reason; ``measure`` makes the metrics of the run's line of history. A dry run counts
     what the statements would do and leaves nothing behind.
     """
@@ -49,31 +55,34 @@ def upsert(
         force=manifest.options.force_overwrite,
     )
     dry = manifest.options.dry_run
-    added: list[str] = []
+    known = recall(database, _about(manifest, run))
     if not dry:
         with database.transaction() as connection:
-            added = mirror_table.ensure(connection, target)
+            shape = mirror_table.ensure(connection, target, known.fields)
     with database.transaction() as connection:
-        if dry:
-            added = mirror_table.ensure(connection, target)
         name = f"{manifest.workspace} {manifest.crm}.{stream.table_name}"
         connection.execute(query("mirror.lock"), {"name": name})
+        connection.execute("SET LOCAL TIME ZONE 'UTC'")  # how a date is read as a moment
+        if dry:
+            shape = mirror_table.ensure(connection, target)
+        drift = drift_of(manifest, known, shape)
         merged = _merge_chunks(connection, target, manifest, staging)
         if dry:
             raise Rollback
-        _commit_with(connection, target, manifest, merged, measure)
+        _commit_with(connection, target, manifest, merged, measure, drift)
+        if manifest.options.mode is not Mode.RETRY:
+            remember(connection, _about(manifest, run), to_remember(manifest, known))
     if manifest.options.dry_run:
         database.run("checkpoints.finish", {"key": manifest.key})
-    return merged.outcome, added, merged.reasons
+    return merged.outcome, drift, merged.reasons
 
 
 @dataclass(frozen=True)
 class _Merged:
-    """What the statements counted, what they wrote more than once, and what did not get in."""
+    """What the statements counted, what they wrote more than once, why records were rejected."""
 
     outcome: Outcome
     again: int
-    failures: list[dict[str, Any]]
     reasons: dict[str, int]
 
 
@@ -83,9 +92,7 @@ def _merge_chunks(
     preview = manifest.options.dry_run
     counts: Counter[str] = Counter()
     reasons: Counter[str] = Counter(manifest.notes.get("rejected_by_reason", {}))
-    failures = [
-        failure for chunk in manifest.rejected for failure in staging.read(chunk).to_pylist()
-    ]
+    failures = list(manifest.rejected)
     sweeping = manifest.slice.whole and manifest.complete
     about = _about(manifest, target.run)
 
@@ -101,14 +108,17 @@ def _merge_chunks(
         merged, refused = merge_or_halve(connection, staging.read(chunk), merge)
         counts += merged
         if refused:
-            failures += _as_failures(refused, staging.read(manifest.raw[number]))
+            found = _as_failures(refused, staging.read(manifest.raw[number]))
+            failures.append(staging.write(manifest.key, REFUSED, number, found))
             reasons.update(one.label for one in refused)
-    if sweeping and _all_have_keys(connection, target, failures):
+    if not preview:
+        _reject(connection, manifest, about, failures, staging)
+    if sweeping and _all_have_keys(connection, target, failures, staging):
         counts["missing"] = mirror_table.bury_missing(connection, target, preview=preview)
         if not preview:
             rejected.forget_unseen(connection, about, manifest.started_at)
-    outcome = _outcome(manifest, counts, len(failures))
-    return _Merged(outcome, counts["again"], failures, dict(reasons))
+    outcome = _outcome(manifest, counts, sum(chunk.rows for chunk in failures))
+    return _Merged(outcome, counts["again"], dict(reasons))
 
 
 def _outcome(manifest: Manifest, counts: Counter[str], failed: int) -> Outcome:
@@ -125,22 +135,40 @@ def _outcome(manifest: Manifest, counts: Counter[str], failed: int) -> Outcome:
     )
 
 
-def _as_failures(refused: list[Refused], raw: pa.Table) -> list[dict[str, Any]]:
+def _as_failures(refused: list[Refused], raw: pa.Table) -> pa.Table:
     """What PostgreSQL refuses, as it came from the CRM."""
-    found = []
-    for one in refused:
-        told = pa.array([json.dumps({one.column: one.reason})], pa.string())
-        found += as_failures(one.record.append_column(PROBLEMS, told), raw).to_pylist()
-    return found
+    records = pa.concat_tables(one.record for one in refused)
+    told = [json.dumps({one.column: one.reason}) for one in refused]
+    return as_failures(records.append_column(PROBLEMS, pa.array(told, pa.string())), raw)
 
 
-def _all_have_keys(connection: Connection, target: Target, failures: list[dict[str, Any]]) -> bool:
+def _reject(
+    connection: Connection,
+    manifest: Manifest,
+    about: dict[str, Any],
+    failures: list[Chunk],
+    staging: Staging,
+) -> None:
+    for chunk in failures:
+        rejected.reject(
+            connection,
+            about,
+            staging.read(chunk).to_pylist(),
+            fetched_at=manifest.started_at,
+            again=manifest.options.mode is Mode.RETRY,
+        )
+
+
+def _all_have_keys(
+    connection: Connection, target: Target, failures: list[Chunk], staging: Staging
+) -> bool:
     """Rejected records are alive too; one whose key cannot be read forbids tombstones."""
     mirror_table.prepare_seen(connection, target)
-    keys = [failure["record_id"] for failure in failures]
-    if None in keys:
-        return False
-    mirror_table.note_rejected(connection, target, keys)
+    for chunk in failures:
+        keys = staging.read(chunk).column("record_id").to_pylist()
+        if None in keys:
+            return False
+        mirror_table.note_rejected(connection, target, keys)
     return True
 
 
@@ -150,17 +178,17 @@ def _commit_with(
     manifest: Manifest,
     merged: _Merged,
     measure: Callable[[Outcome], dict[str, Any]],
+    drift: Drift,
 ) -> None:
-    about, retrying = _about(manifest, target.run), manifest.options.mode is Mode.RETRY
-    rejected.reject(
-        connection, about, merged.failures, fetched_at=manifest.started_at, again=retrying
-    )
-    if not retrying:
-        rejected.keep_fields(connection, about, manifest.fields)
+    about = _about(manifest, target.run)
     if manifest.slice.moves_watermark and manifest.complete:
         moved: dict[str, datetime | str] = {**about, "watermark": manifest.started_at}
         connection.execute(query("runs.move_watermark"), moved)
-    remarks = {"written_again": merged.again, "rejected_by_reason": merged.reasons}
+    remarks = {
+        "written_again": merged.again,
+        "rejected_by_reason": merged.reasons,
+        NOTE: drift.notes,
+    }
     history.record_run(
         connection,
         about,

@@ -25,6 +25,16 @@ def watermark(database: Database, workspace: str, crm: str, stream: str) -> date
     return rows[0]["watermark"] if rows else None
 
 
+def metric_of_run(database: Database, stream: tuple[str, str, str], run: str, name: str) -> Any:
+    """A metric of a run of a stream (workspace, crm, name); ``None`` where it has none."""
+    of_stream = (
+        line["metrics"]
+        for line in reversed(database.run("runs.of_run", {"run": run}))
+        if (line["workspace_id"], line["crm"], line["stream"]) == stream
+    )
+    return next((metrics[name] for metrics in of_stream if name in metrics), None)
+
+
 def record_run(
     connection: Connection,
     about: dict[str, Any],

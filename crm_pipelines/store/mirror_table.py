@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, LiteralString
 
@@ -11,6 +11,7 @@ from psycopg import sql
 from crm_pipelines.model.stream import KEY, Field, Stream
 from crm_pipelines.store.database import Connection
 from crm_pipelines.store.queries import query
+from crm_pipelines.store.widening import Shape, widen
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -50,28 +51,37 @@ class Target:
         }
 
 
-def ensure(connection: Connection, target: Target) -> list[str]:
-    """Make the table if it is missing and add columns it lacks.
+def ensure(connection: Connection, target: Target, known: tuple[Field, ...] = ()) -> Shape:
+    """Make the table if it is missing, add columns it lacks, widen those that hold too little.
 
-    Returns the names of columns that were added to a table that was there before.
+    ``known`` are the fields as the last sync saw them: a new label is written down. Returns what
+    was done to a table that was there before. The lock keeps two runs from altering at once;
+    ``ALTER TABLE`` itself waits for merges that are under way.
     """
     connection.execute(query("mirror.lock"), {"name": f"ddl {target.crm}"})
     quoted = f'"{target.crm}"."{target.stream.table_name}"'
     rows = connection.execute(query("mirror.columns"), {"table": quoted}).fetchall()
-    have = {row["name"] for row in rows}
+    have = {row["name"]: row["type"] for row in rows}
     missing = [field for field in target.fields if field.name not in have and field.name != KEY]
+    shape = Shape()
     if not have:
         _create(connection, target, missing)
-    elif missing:
+    else:
+        shape = widen(connection, quoted, have, target.fields)
+    if have and missing:
         added = (sql.SQL("ADD COLUMN {}").format(_definition(field)) for field in missing)
         connection.execute(
             sql.SQL("ALTER TABLE {} {}").format(target.table, sql.SQL(", ").join(added))
         )
+        shape = replace(shape, added=tuple(field.name for field in missing))
+    labels = {field.name: field.description for field in known}
+    for field in target.fields:
+        if field in missing or labels.get(field.name, field.description) != field.description:
+            _comment(connection, target, field)
     for field in missing:
-        _comment(connection, target, field)
         if field.name in (target.stream.cursor_field, *target.stream.indexes):
             _index(connection, target, field.name)
-    return [field.name for field in missing] if have else []
+    return shape
 
 
 def _create(connection: Connection, target: Target, fields: list[Field]) -> None:
@@ -141,7 +151,8 @@ def merge(connection: Connection, target: Target, *, preview: bool = False) -> d
 def _merge_parts(target: Target) -> dict[str, sql.Composable]:
     stamp, names = target.stream.stamp, target.columns
     others = [name for name in names if name != KEY]
-    ours, theirs = _names(others, "l"), _names(others, "t")
+    values = {name: _value(target, name) for name in others}
+    ours, theirs = sql.SQL(", ").join(values.values()), _names(others, "t")
     gone = _marked(target, "l")
     later = sql.SQL(query("mirror.written_later"))
     order: sql.Composable = sql.SQL("id")
@@ -166,10 +177,19 @@ def _merge_parts(target: Target) -> dict[str, sql.Composable]:
         "newer": newer,
         "differs": differs,
         "assignments": sql.SQL(", ").join(
-            sql.SQL("{} = {}").format(sql.Identifier(name), sql.Identifier("l", name))
-            for name in others
+            sql.SQL("{} = {}").format(sql.Identifier(name), value)
+            for name, value in values.items()
         ),
     }
+
+
+def _value(target: Target, name: str) -> sql.Composable:
+    """What a row gets: the new value, and what the old one has of fields the CRM has removed."""
+    new, old = sql.Identifier("l", name), sql.Identifier("t", name)
+    keyed = any(field.name == name and field.keyed for field in target.fields)
+    if not keyed or target.force:
+        return new
+    return sql.SQL(query("mirror.keyed")).format(new=new, old=old)
 
 
 def _marked(target: Target, of: str) -> sql.Composable:

@@ -14,7 +14,6 @@ import msgspec
 from psycopg.types.json import Jsonb
 
 from crm_pipelines.model import json_text
-from crm_pipelines.model.stream import Field
 from crm_pipelines.store.database import Connection, Database
 from crm_pipelines.store.queries import query
 
@@ -107,18 +106,6 @@ def batches(database: Database, about: About, limit: int = 0) -> Iterator[Batch]
             return
         place = {name: rows[-1][name] for name in _FIRST}
         left -= len(rows)
-
-
-def keep_fields(connection: Connection, about: About, fields: tuple[Field, ...]) -> None:
-    """Remember a stream's fields, for records that are run again without asking the CRM."""
-    value = Jsonb(msgspec.to_builtins(fields))
-    connection.execute(query("rejected.keep_fields"), {**about, "fields": value})
-
-
-def known_fields(database: Database, about: About) -> tuple[Field, ...]:
-    """The fields that the last sync knew; none where it is not known."""
-    rows = database.run("rejected.fields", about)
-    return msgspec.convert(rows[0]["fields"], tuple[Field, ...]) if rows else ()
 
 
 def _storable(text: str) -> Jsonb:

@@ -130,3 +130,18 @@ def test_a_mirror_that_is_not_sound_is_seen(
     run = runs(PERSONS, mode="incremental")
     assert run.is_success
     assert runs.checks(run) == {"pipedrive/persons": False}
+
+
+def test_a_field_that_comes_is_told_in_metadata_and_check(
+    sandbox: Sandbox, runs: Runs, mirror: Mirroring
+) -> None:
+    """It warns once; a warning stops nothing."""
+    contacts = "salesforce.contacts"
+    assert runs.checks(runs(contacts)) == {"salesforce/contacts": True}
+    sandbox.admin("POST", "/salesforce/fields/Contact", {"name": "New__c", "type": "string"})
+    run = runs(contacts)
+    assert run.is_success
+    assert runs.checks(run) == {"salesforce/contacts": False}
+    assert runs.metadata(run)["added_columns"].value == "new__c"
+    assert runs.metadata(run)["vanished_columns"].value == "none"
+    assert runs.checks(runs(contacts)) == {"salesforce/contacts": True}

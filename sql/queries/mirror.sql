@@ -54,6 +54,10 @@ EXISTS (SELECT FROM sync.runs AS r
  OR ({new} IS NOT DISTINCT FROM {old} AND NOT {later}))
 AND (t._deleted_at IS NULL OR {marked} OR NOT {later});
 
+-- name: keyed
+-- An object with a member for every custom field; members it lacks keep their last value.
+CASE WHEN {new} IS NOT DISTINCT FROM {old} THEN {old} ELSE coalesce({old} || {new}, {new}, {old}) END
+
 -- name: merge
 -- The guarded upsert: one statement that writes only what changed, never goes back in time, and
 -- counts. An unchanged row is only read. Of two copies in one chunk the newer one counts.

@@ -53,16 +53,3 @@ SELECT record_id, fetched_at, is_json,
  WHERE workspace_id = %(workspace)s AND crm = %(crm)s AND stream = %(stream)s
    AND (fetched_at, is_json, record_id) > (%(fetched_at)s, %(is_json)s, %(record_id)s)
  ORDER BY fetched_at, is_json, record_id LIMIT %(limit)s;
-
--- name: keep_fields
--- What the stream's fields are now.
-INSERT INTO sync.stream_fields AS f (workspace_id, crm, stream, fields)
-VALUES (%(workspace)s, %(crm)s, %(stream)s, %(fields)s)
-ON CONFLICT (workspace_id, crm, stream) DO UPDATE
-   SET fields = excluded.fields, known_since = clock_timestamp()
- WHERE f.fields IS DISTINCT FROM excluded.fields;
-
--- name: fields
--- The fields that the last sync knew.
-SELECT fields FROM sync.stream_fields
- WHERE workspace_id = %(workspace)s AND crm = %(crm)s AND stream = %(stream)s;

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from crm_pipelines.connectors.pipedrive.declaration import (
     ACTIVE,
     ADDED,
@@ -32,7 +34,7 @@ _LEAD_FIELDS = (
     VISIBLE,
     ADDED,
     UPDATED,
-    CUSTOM,
+    replace(CUSTOM, keyed=False),  # a lead shows those that are set
 )
 _LEAD_KEY = Field("id", description="UUID.")
 

@@ -40,7 +40,9 @@ ACTIVE = Field("active_flag", Type.BOOLEAN, description="False for what is out o
 OWNER = Field("owner_id", Type.INTEGER, description="The user it belongs to.")
 LABELS = Field("label_ids", Type.JSON, description="Options of the label field.")
 VISIBLE = Field("visible_to", Type.INTEGER, description="1 owner, 3 company, 5 and 7 groups.")
-CUSTOM = Field("custom_fields", Type.JSON, description="Values by 40-character field code.")
+CUSTOM = Field(
+    "custom_fields", Type.JSON, description="Values by 40-character field code.", keyed=True
+)
 
 
 def texts(*names: str) -> tuple[Field, ...]:

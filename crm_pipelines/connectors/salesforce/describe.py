@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from crm_pipelines.connectors.salesforce.streams import SalesforceStream, snake_case
 from crm_pipelines.model.errors import FatalError, GoneError
-from crm_pipelines.model.stream import Field, Type
+from crm_pipelines.model.stream import Field, Type, free_name
 
 if TYPE_CHECKING:
     import httpx
@@ -35,7 +35,7 @@ CHECKS = {"email": "email", "phone": "phone", "url": "url", "reference": "object
 PLACES = {"PostalCode": "zip_code", "State": "state"}
 """Checks of parts of an address, which are right or wrong by its country."""
 
-LONGEST_NAME = 63
+RESERVED = ("workspace_id", "_raw")
 STAMPS = ("SystemModstamp", "LastModifiedDate", "CreatedDate")
 Answer = Callable[[], "httpx.Response"]
 
@@ -46,7 +46,7 @@ def columns(stream: SalesforceStream, described: Iterable[dict[str, Any]]) -> tu
     for field in described:
         if field["type"] in UNREADABLE or field["name"] == stream.key.source:
             continue
-        name = _free(snake_case(field["name"]), found)
+        name = free_name(snake_case(field["name"]), (*found, *RESERVED))
         check, country = _check(field)
         found[name] = Field(
             name,
@@ -87,13 +87,3 @@ def stamp_of(fields: Iterable[Field]) -> str | None:
     """
     there = {field.source for field in fields}
     return next((name for name in STAMPS if name in there), None)
-
-
-def _free(name: str, taken: dict[str, Field]) -> str:
-    """A column name PostgreSQL keeps whole, and no other field of the object has."""
-    wanted, number = name[:LONGEST_NAME], 1
-    while wanted in taken or wanted in ("workspace_id", "_raw"):
-        number += 1
-        suffix = f"_{number}"
-        wanted = name[: LONGEST_NAME - len(suffix)] + suffix
-    return wanted

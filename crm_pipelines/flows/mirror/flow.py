@@ -15,6 +15,7 @@ from crm_pipelines.flows.mirror.absence import confirm_absence
 from crm_pipelines.flows.mirror.chronicle import Chapter, measures, read_so_far, seconds_of
 from crm_pipelines.flows.mirror.leftovers import clear_leftovers
 from crm_pipelines.model.connector import Account
+from crm_pipelines.model.drift import NOTE
 from crm_pipelines.model.errors import Truncated
 from crm_pipelines.model.manifest import Manifest, Outcome
 from crm_pipelines.model.priority import priority_of
@@ -23,6 +24,7 @@ from crm_pipelines.model.window import Options, choose_slice
 from crm_pipelines.store import history, named_views
 from crm_pipelines.store.checkpoints import Checkpoint, Checkpoints
 from crm_pipelines.store.database import Database
+from crm_pipelines.store.known import recall
 from crm_pipelines.store.pauses import Wish
 from crm_pipelines.store.staging import Staging
 
@@ -109,6 +111,7 @@ class Mirror:
                 checkpoints=self.checkpoints,
                 progress=lambda rows: self.progress("fetch", f"{rows:,} records"),
                 opened=opened.append,
+                known=recall(self.database, self.about).fields,
             )
             manifest = self._confirmed(manifest, purse)
         return manifest.advance(notes=_took("fetch", begun))
@@ -181,7 +184,7 @@ class Mirror:
             return measured
 
         with self._noted(manifest, run):
-            outcome, added, reasons = upsert(
+            outcome, drift, reasons = upsert(
                 manifest,
                 self.stream,
                 run=run,
@@ -199,7 +202,7 @@ class Mirror:
         )
         notes = {
             **measured,
-            "added_columns": added,
+            NOTE: drift.notes,
             "remarks": remarks,
             "rejected_by_reason": reasons,
             **_took("upsert", begun),

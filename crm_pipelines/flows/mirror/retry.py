@@ -13,6 +13,7 @@ from crm_pipelines.model.window import Mode, Options, Slice
 from crm_pipelines.phases.failures import as_raw
 from crm_pipelines.phases.fetch import PHASE
 from crm_pipelines.store import rejected
+from crm_pipelines.store.known import recall
 from crm_pipelines.store.rejected import Batch
 
 
@@ -32,7 +33,7 @@ def _fields(mirror: Mirror) -> tuple[Field, ...]:
     """As declared now; what the CRM itself describes, as the last sync knew it."""
     stream = mirror.stream
     declared = {field.name: field for field in (stream.key, *stream.fields)}
-    known = rejected.known_fields(mirror.database, mirror.about)
+    known = recall(mirror.database, mirror.about).fields
     if not known and not stream.fields:
         raise ConfigurationError(
             f"the fields of {mirror.account.crm}.{stream.name} are not known yet: sync it once, "
