@@ -177,8 +177,7 @@ def _merge_parts(target: Target) -> dict[str, sql.Composable]:
         "newer": newer,
         "differs": differs,
         "assignments": sql.SQL(", ").join(
-            sql.SQL("{} = {}").format(sql.Identifier(name), value)
-            for name, value in values.items()
+            sql.SQL("{} = {}").format(sql.Identifier(name), value) for name, value in values.items()
         ),
     }
 
