@@ -10,7 +10,7 @@ import httpx
 
 from crm_pipelines.connectors.salesforce.streams import SalesforceStream
 from crm_pipelines.model.call import Call
-from crm_pipelines.model.errors import FatalError, Truncated
+from crm_pipelines.model.errors import BadCredentials, FatalError, Truncated
 from crm_pipelines.model.probe import Price, Probe
 from crm_pipelines.transport.door import Door
 
@@ -25,6 +25,8 @@ def introduce(door: Door, address: str) -> str:
     """The user, where the app may ask who it is; that it may not is no reason to stop."""
     try:
         me = _body(door.send(Call("GET", "/services/oauth2/userinfo")))
+    except BadCredentials:
+        raise
     except FatalError:
         return f"logged in at {address}; the app may not ask as whom (scope openid)"
     return f"{me.get('name')} <{me.get('preferred_username')}>"
