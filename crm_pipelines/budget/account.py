@@ -67,7 +67,8 @@ def look(database: Database, account: Account, clock: Clock = database_clock) ->
     """How an account stands; three short queries, nothing is sent."""
     limits = account.limits
     names = {"workspace": account.workspace, "crm": account.crm}
-    day = database.run("budget.day", {**names, "zone": limits.zone, "now": clock()})[0]
+    asked = {**names, "zone": limits.zone, "rolling": limits.rolling, "now": clock()}
+    day = database.run("budget.day", asked)[0]
     rows = database.run("budget.usage", {**names, "day": day["day"]})
     limit = int(day["observed_limit"] or limits.daily)
     ours = int(limit * limits.share)

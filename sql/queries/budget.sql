@@ -54,14 +54,19 @@ SELECT clock.day,
        (clock.day + 1)::timestamp AT TIME ZONE %(zone)s AS midnight,
        clock.now,
        extract(epoch FROM clock.now - clock.day::timestamp AT TIME ZONE %(zone)s)::float8 AS gone,
-       coalesce(b.spent, 0) AS spent, b.observed_limit, b.by_priority, b.updated_at,
+       coalesce(b.spent, 0) AS spent, b.observed_limit,
+       CASE WHEN b.day = clock.day THEN b.by_priority END AS by_priority,
        (SELECT max(e.exhausted_until) FROM sync.budgets AS e
          WHERE e.workspace_id = %(workspace)s AND e.crm = %(crm)s
            AND e.exhausted_until > clock.now) AS refused_until
   FROM (SELECT c.now, (c.now AT TIME ZONE %(zone)s)::date AS day
           FROM (SELECT coalesce(%(now)s::timestamptz, clock_timestamp()) AS now) AS c) AS clock
-  LEFT JOIN sync.budgets AS b
-    ON b.workspace_id = %(workspace)s AND b.crm = %(crm)s AND b.day = clock.day;
+  LEFT JOIN LATERAL (
+       SELECT * FROM sync.budgets AS d
+        WHERE d.workspace_id = %(workspace)s AND d.crm = %(crm)s
+          AND (d.day = clock.day
+               OR (%(rolling)s AND d.updated_at > clock.now - interval '24 hours'))
+        ORDER BY d.day DESC LIMIT 1) AS b ON true;
 
 -- name: usage
 -- What was spent on which stream with which priority on a day, the most first.

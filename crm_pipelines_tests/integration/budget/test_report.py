@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
 
-from crm_pipelines.budget.account import AccountBudget
-from crm_pipelines.budget.ledger import Ledger
+from crm_pipelines.budget.account import AccountBudget, look
+from crm_pipelines.budget.ledger import Ledger, Ledgers
 from crm_pipelines.defs.build import build_definitions
 from crm_pipelines.model.call import Call, Limits, Observation
 from crm_pipelines.model.errors import DailyLimit
@@ -64,6 +65,18 @@ def test_figures_are_those_of_the_ledger(wiring: Wiring, purse: Callable[..., Le
     before = found.left_for["backfill"]
     purse(LIMITS, Priority.BACKFILL).spend(Call("GET", "/", cost=before))
     assert pipedrive(wiring).left_for["backfill"] == 0
+
+
+def test_a_rolling_quota_is_not_forgotten_at_midnight(wiring: Wiring) -> None:
+    account = wiring.account("default", "salesforce")
+    noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    mine = Ledgers(wiring.database, lambda: noon).purse(
+        "default", "salesforce", "contacts", account.limits, Priority.DELTA
+    )
+    mine.spend(Call("GET", "/", cost=7))
+    after_midnight = look(wiring.database, account, lambda: noon + timedelta(hours=13))
+    assert (after_midnight.spent, after_midnight.others) == (7, 7)
+    assert look(wiring.database, account, lambda: noon + timedelta(hours=25)).spent == 0
 
 
 def test_trouble_is_told(wiring: Wiring, purse: Callable[..., Ledger]) -> None:
