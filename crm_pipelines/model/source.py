@@ -22,14 +22,25 @@ RAW = "_raw"
 """Name of the column that holds a record as JSON text, where a page is JSON."""
 
 
+class Landing(Protocol):
+    """Where the records of a large page are put down while they arrive.
+
+    They count once the page has been yielded; an attempt that fails is followed by a new landing.
+    """
+
+    def put(self, records: pa.Table) -> None:
+        """The next records of the page."""
+
+
 @dataclass(frozen=True)
 class Page:
     """Some records as they came, and the place behind them (``None``: that was the last page).
 
-    ``records`` holds either one ``_raw`` column of JSON texts or one text column per CRM field.
+    ``records`` is a table or the landing that holds them: either one ``_raw`` column of JSON
+    texts or one text column per CRM field.
     """
 
-    records: pa.Table
+    records: pa.Table | Landing
     next_place: Place | None
 
 
@@ -40,9 +51,16 @@ class Source(Protocol):
         """The fields the CRM has for this stream now, the key first."""
 
     def pages(
-        self, stream: Stream, part: Slice, place: Place | None, keep: Callable[[Place], None]
+        self,
+        stream: Stream,
+        part: Slice,
+        place: Place | None,
+        keep: Callable[[Place], None],
+        land: Callable[[], Landing],
     ) -> Iterator[Page]:
         """Pages of a slice, from ``place`` on if given.
+
+        A page that is large is put into a ``land()`` bit by bit, never held as a whole.
 
         ``keep`` stores a place between pages (a job that was created but not yet read), so that
         nothing that was paid for is ordered twice. Raises ``BudgetSpent`` with the pages so far

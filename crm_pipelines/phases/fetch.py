@@ -5,18 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import closing
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from crm_pipelines.model.drift import keep_names, unfilled
 from crm_pipelines.model.errors import CrmError
-from crm_pipelines.model.manifest import Manifest
-from crm_pipelines.model.source import Place, Source
+from crm_pipelines.model.manifest import Chunk, Manifest
+from crm_pipelines.model.source import Page, Place, Source
 from crm_pipelines.model.stream import Field, Stream
 from crm_pipelines.model.window import Options, Slice, reach_back
 from crm_pipelines.store.checkpoints import Checkpoint, Checkpoints
 from crm_pipelines.store.staging import Staging
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 PHASE = "fetch"
+CHUNK = 4 << 20
+"""Bytes of a page's records that are stored together: what every later phase holds at a time."""
+
 Progress = Callable[[int], None]
 """Told how many records have come so far."""
 
@@ -133,20 +139,58 @@ def _read_on(
         settle(place)
         checkpoints.keep(checkpoint)
 
+    def land() -> Pier:
+        return Pier(staging, checkpoint.key, len(checkpoint.chunks))
+
     rows = sum(chunk.rows for chunk in checkpoint.chunks)
     try:
-        for page in source.open().pages(stream, part, checkpoint.place, keep):
+        for page in source.open().pages(stream, part, checkpoint.place, keep, land):
             settle(page.next_place)
-            number = len(checkpoint.chunks)
-            chunk = None
-            if page.records.num_rows:
-                chunk = staging.write(checkpoint.key, PHASE, number, page.records)
+            chunks = _settle(page, checkpoint, staging)
             checkpoint.complete = page.next_place is None
-            checkpoints.keep(checkpoint, chunk)
-            rows += page.records.num_rows
+            checkpoints.keep(checkpoint, *chunks)
+            rows += sum(chunk.rows for chunk in chunks)
             progress(rows)
     except BaseException as error:
         settle(checkpoint.place)
         if isinstance(error, CrmError):
             checkpoints.keep(checkpoint)
         raise
+
+
+class Pier:
+    """Where the records of one page lie until it is whole; ``first`` numbers their chunks."""
+
+    def __init__(self, staging: Staging, key: str, first: int) -> None:
+        self._staging, self._key, self._first = staging, key, first
+        self._waiting: list[pa.Table] = []
+        self._landed: list[Chunk] = []
+
+    def put(self, records: pa.Table) -> None:
+        """The next records of the page."""
+        if records.num_rows:
+            self._waiting.append(records)
+        if sum(table.nbytes for table in self._waiting) >= CHUNK:
+            self._land()
+
+    def settle(self) -> list[Chunk]:
+        """The page is whole: the chunks that hold it."""
+        if self._waiting:
+            self._land()
+        return [self._staging.settle(part) for part in self._landed]
+
+    def _land(self) -> None:
+        import pyarrow as pa
+
+        number, records = self._first + len(self._landed), pa.concat_tables(self._waiting)
+        self._waiting.clear()
+        self._landed.append(self._staging.land(self._key, PHASE, number, records))
+
+
+def _settle(page: Page, checkpoint: Checkpoint, staging: Staging) -> list[Chunk]:
+    """The chunks of a page that is whole."""
+    pier = page.records
+    if not isinstance(pier, Pier):
+        pier = Pier(staging, checkpoint.key, len(checkpoint.chunks))
+        pier.put(page.records)
+    return pier.settle()

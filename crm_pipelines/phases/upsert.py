@@ -18,7 +18,7 @@ from crm_pipelines.model.window import Mode
 from crm_pipelines.phases.drift import drift_of, to_remember
 from crm_pipelines.phases.failures import as_failures
 from crm_pipelines.phases.records import PROBLEMS
-from crm_pipelines.store import history, mirror_table, rejected
+from crm_pipelines.store import first_load, history, mirror_table, rejected
 from crm_pipelines.store.database import Connection, Database, Rollback
 from crm_pipelines.store.known import recall, remember
 from crm_pipelines.store.mirror_table import Target
@@ -93,16 +93,21 @@ def _merge_chunks(
     counts: Counter[str] = Counter()
     reasons: Counter[str] = Counter(manifest.notes.get("rejected_by_reason", {}))
     failures = list(manifest.rejected)
-    sweeping = manifest.slice.whole and manifest.complete
+    fresh = not preview and first_load.is_fresh(connection, target)
+    sweeping = manifest.slice.whole and manifest.complete and not fresh
     about = _about(manifest, target.run)
 
     def merge(records: pa.Table) -> Counter[str]:
+        processed = Counter(processed=records.num_rows)
+        created = first_load.fill(connection, target, records) if fresh else None
+        if created is not None:
+            return processed + Counter(created=created)
         mirror_table.load_chunk(connection, target, records)
         if sweeping:
             mirror_table.note_seen(connection, target)
         if not preview:
             rejected.forget_passed(connection, about)
-        return Counter(mirror_table.merge(connection, target, preview=preview))
+        return processed + Counter(mirror_table.merge(connection, target, preview=preview))
 
     for number, chunk in enumerate(manifest.chunks):
         merged, refused = merge_or_halve(connection, staging.read(chunk), merge)
@@ -113,6 +118,8 @@ def _merge_chunks(
             reasons.update(one.label for one in refused)
     if not preview:
         _reject(connection, manifest, about, failures, staging)
+    if fresh:
+        first_load.take_stock(connection, target)
     if sweeping and _all_have_keys(connection, target, failures, staging):
         counts["missing"] = mirror_table.bury_missing(connection, target, preview=preview)
         if not preview:

@@ -99,17 +99,16 @@ class Checkpoints:
         )
         return Checkpoint(key, now, fields)
 
-    def keep(self, checkpoint: Checkpoint, chunk: Chunk | None = None) -> None:
-        """Write the state through; ``chunk`` was stored since the last time.
+    def keep(self, checkpoint: Checkpoint, *chunks: Chunk) -> None:
+        """Write the state through; ``chunks`` were stored since the last time.
 
         The session that holds the claim writes: when it is lost, so is the right to go on.
         """
-        if chunk is not None:
-            checkpoint.chunks.append(chunk)
+        checkpoint.chunks.extend(chunks)
         values = {
             "key": checkpoint.key,
             "place": None if checkpoint.place is None else Jsonb(dict(checkpoint.place)),
-            "chunk": None if chunk is None else Jsonb([msgspec.to_builtins(chunk)]),
+            "chunks": Jsonb(msgspec.to_builtins(chunks)),
             "complete": checkpoint.complete,
             "api_calls": checkpoint.api_calls,
             "tokens": checkpoint.tokens,

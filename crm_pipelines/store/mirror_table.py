@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, LiteralString
 from psycopg import sql
 
 from crm_pipelines.model.stream import KEY, Field, Stream
+from crm_pipelines.store.csv_copy import copy_table, numbered
 from crm_pipelines.store.database import Connection
 from crm_pipelines.store.queries import query
 from crm_pipelines.store.widening import Shape, widen
@@ -115,33 +116,24 @@ def _comment(connection: Connection, target: Target, field: Field) -> None:
 
 
 def load_chunk(connection: Connection, target: Target, records: pa.Table) -> None:
-    """COPY a chunk's columns into the transaction's staging table, emptied first."""
+    """COPY a chunk's columns into the transaction's staging table, emptied first.
+
+    Of several copies of a record the newest stays.
+    """
     connection.execute(
         _statement("create_staged", target, columns=_names(target.columns)), prepare=False
     )
     connection.execute("TRUNCATE staged")
-    with connection.cursor().copy("COPY staged FROM STDIN (FORMAT csv)") as copy:
-        for part in _as_csv(records.select(list(target.columns))):
-            copy.write(part)
-
-
-def _as_csv(records: pa.Table) -> Any:
-    """CSV in pieces; an empty text is quoted, a null is not, so the two stay apart."""
-    import pyarrow as pa
-    from pyarrow import csv
-
-    options = csv.WriteOptions(include_header=False, quoting_style="all_valid")
-    at = 0
-    for batch in records.to_batches(max_chunksize=10_000):
-        position = pa.array(range(at, at + batch.num_rows), pa.int64())
-        at += batch.num_rows
-        sink = pa.BufferOutputStream()
-        csv.write_csv(batch.append_column("_position", position), sink, options)
-        yield memoryview(sink.getvalue())
+    names = list(target.columns)
+    copy_table(connection, sql.SQL("COPY staged FROM STDIN (FORMAT csv)"), numbered(records, names))
+    row = connection.execute(query("mirror.staged_twice")).fetchone()
+    if row is not None and row["twice"]:
+        order = _merge_parts(target)["order"]
+        connection.execute(_statement("keep_latest", target, order=order))
 
 
 def merge(connection: Connection, target: Target, *, preview: bool = False) -> dict[str, int]:
-    """Merge the staged chunk; counts of processed, created, updated and deleted."""
+    """Merge the staged chunk; counts of created, updated and deleted."""
     statement = _statement("preview" if preview else "merge", target, **_merge_parts(target))
     row = connection.execute(statement, target.parameters).fetchone()
     assert row is not None

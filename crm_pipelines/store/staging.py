@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from pyarrow.fs import FileSystem
 
+_PART = ".part"
+
 
 MANIFESTS = "manifests"
 """The folder of what phases hand on, beside the folders of runs."""
@@ -46,20 +48,31 @@ class Staging:
 
     def write(self, key: str, phase: str, number: int, table: pa.Table) -> Chunk:
         """Store one chunk; a chunk of that number that was there before is replaced."""
+        return self.settle(self.land(key, phase, number, table))
+
+    def land(self, key: str, phase: str, number: int, table: pa.Table) -> Chunk:
+        """Store what may become the chunk of that number, for ``settle``."""
         import pyarrow as pa
 
-        path = f"{quote(key)}/{phase}/{number:06d}.arrow"
+        path = f"{quote(key)}/{phase}/{number:06d}.arrow{_PART}"
         target = f"{self._root}/{path}"
         options = pa.ipc.IpcWriteOptions(compression="lz4")
         with roomy(self._root):
             self._files.create_dir(target.rpartition("/")[0], recursive=True)
             with (
-                self._files.open_output_stream(target + ".part") as stream,
+                self._files.open_output_stream(target) as stream,
                 pa.ipc.new_file(stream, table.schema, options=options) as writer,
             ):
                 writer.write_table(table)
-            self._files.move(target + ".part", target)
+        pa.default_memory_pool().release_unused()  # what one chunk needed the next may not
         return Chunk(path, table.num_rows)
+
+    def settle(self, landed: Chunk) -> Chunk:
+        """Make a chunk of what was landed, in place of one that was there before."""
+        path = landed.path.removesuffix(_PART)
+        with roomy(self._root):
+            self._files.move(f"{self._root}/{landed.path}", f"{self._root}/{path}")
+        return Chunk(path, landed.rows)
 
     def read(self, chunk: Chunk) -> pa.Table:
         """A chunk's records. Raises ``SystemTrouble`` when it is gone or damaged."""

@@ -41,10 +41,22 @@ class Ground:
         try:
             yield urlunsplit(urlsplit(self.server_url)._replace(path=f"/{name}"))
         finally:
-            with psycopg.connect(self.server_url, autocommit=True) as connection:
-                connection.execute(
-                    sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
-                )
+            self._drop(name)
+
+    def _drop(self, name: str) -> None:
+        """A vacuum that PostgreSQL runs by itself may be at work there for a moment."""
+        dropping = sql.SQL("DROP DATABASE {}").format(sql.Identifier(name))
+        give_up_at = time.monotonic() + 60
+        with psycopg.connect(self.server_url, autocommit=True) as connection:
+            while True:
+                try:
+                    connection.execute(dropping)
+                except psycopg.errors.ObjectInUse:
+                    if time.monotonic() > give_up_at:
+                        raise
+                    time.sleep(0.2)
+                else:
+                    return
 
     def variables(self, database_url: str) -> Mapping[str, str]:
         """The environment of a sync of ours."""

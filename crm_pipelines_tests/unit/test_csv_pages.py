@@ -7,11 +7,12 @@ import io
 from collections.abc import Iterator
 
 import httpx
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crm_pipelines.connectors.salesforce.csv_pages import read_page
+from crm_pipelines.connectors.salesforce.csv_pages import read_page as read_tables
 from crm_pipelines.model.errors import Truncated
 
 cells = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r"), max_size=12)
@@ -27,6 +28,10 @@ class Pieces(httpx.SyncByteStream):
     def __iter__(self) -> Iterator[bytes]:
         for at in range(0, len(self._body), self._size):
             yield self._body[at : at + self._size]
+
+
+def read_page(response: httpx.Response) -> pa.Table:
+    return pa.concat_tables(read_tables(response))
 
 
 def page(body: bytes | str, size: int = 7, records: object = None) -> httpx.Response:

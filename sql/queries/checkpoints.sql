@@ -18,10 +18,10 @@ ON CONFLICT (key) DO UPDATE
        place = NULL, chunks = '[]', complete = false, api_calls = 0, tokens = 0;
 
 -- name: keep
--- Where the fetch is now; the chunk before it is safely stored.
+-- Where the fetch is now; the chunks before it are safely stored.
 UPDATE sync.checkpoints
    SET place = %(place)s,
-       chunks = CASE WHEN %(chunk)s::jsonb IS NULL THEN chunks ELSE chunks || %(chunk)s::jsonb END,
+       chunks = chunks || %(chunks)s::jsonb,
        complete = %(complete)s,
        api_calls = %(api_calls)s,
        tokens = %(tokens)s,

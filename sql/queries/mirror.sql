@@ -27,6 +27,27 @@ SELECT pg_advisory_xact_lock(7421003, hashtext(%(name)s));
 CREATE TEMPORARY TABLE IF NOT EXISTS staged ON COMMIT DROP AS
 SELECT {columns}, 0::bigint AS _position FROM {table} WITH NO DATA;
 
+-- name: is_fresh
+-- Whether a workspace has no row in the table, and no rejected record of the stream to forget.
+SELECT NOT EXISTS (SELECT FROM {table} WHERE workspace_id = %(workspace)s)
+   AND NOT EXISTS (SELECT FROM sync.rejected_records
+                    WHERE workspace_id = %(workspace)s AND crm = %(crm)s AND stream = %(stream)s)
+       AS fresh;
+
+-- name: take_stock
+-- Without this the planner takes the table for a small one until autovacuum has come by.
+ANALYZE {table} (workspace_id, id);
+
+-- name: staged_twice
+-- Whether a record was staged more than once.
+SELECT EXISTS (SELECT FROM staged GROUP BY id HAVING count(*) > 1) AS twice;
+
+-- name: keep_latest
+-- Of several copies of a record the newest counts; of equally new ones the one that came last.
+DELETE FROM staged
+ WHERE _position NOT IN (
+       SELECT DISTINCT ON (id) _position FROM staged ORDER BY id, {order}, _position DESC);
+
 -- name: create_seen
 -- The keys of everything a full sync saw.
 CREATE TEMPORARY TABLE IF NOT EXISTS seen (id {key_type} PRIMARY KEY) ON COMMIT DROP;
@@ -60,17 +81,18 @@ CASE WHEN {new} IS NOT DISTINCT FROM {old} THEN {old} ELSE coalesce({old} || {ne
 
 -- name: merge
 -- The guarded upsert: one statement that writes only what changed, never goes back in time, and
--- counts. An unchanged row is only read. Of two copies in one chunk the newer one counts.
--- All parts see the table as it was before the statement. A record that the CRM says is deleted
--- becomes a tombstone if we have it and is passed over if we never had it.
-WITH latest AS MATERIALIZED (
-    SELECT DISTINCT ON (id) * FROM staged ORDER BY id, {order}, _position DESC
-), known AS MATERIALIZED (
+-- counts. An unchanged row is only read. All parts see the table as it was before the statement.
+-- A record that the CRM says is deleted becomes a tombstone if we have it and is passed over if we
+-- never had it. LATERAL with LIMIT makes the planner look rows up by key: it knows next to nothing
+-- of either table and would else read the whole mirror for every few chunks.
+WITH known AS MATERIALIZED (
     SELECT l.*, t.id IS NOT NULL AS _known, t._deleted_at AS _buried_at, {gone} AS _gone,
-           t._run_id IS NOT DISTINCT FROM %(run)s AS _again,
-           t.id IS NOT NULL AND ({differs}) AND ({newer}) AS _changed
-      FROM latest AS l
-      LEFT JOIN {table} AS t ON t.workspace_id = %(workspace)s AND t.id = l.id
+           t._run_id IS NOT DISTINCT FROM %(run)s AS _again
+      FROM staged AS l
+      LEFT JOIN LATERAL (
+           SELECT * FROM {table} AS t
+            WHERE t.workspace_id = %(workspace)s AND t.id = l.id LIMIT 1) AS t ON true
+     WHERE CASE WHEN t.id IS NULL THEN NOT {gone} ELSE ({differs}) AND ({newer}) END
 ), updated AS (
     UPDATE {table} AS t
        SET {assignments},
@@ -78,33 +100,31 @@ WITH latest AS MATERIALIZED (
            _synced_at = clock_timestamp(),
            _run_id = %(run)s
       FROM known AS l
-     WHERE l._changed AND t.workspace_id = %(workspace)s AND t.id = l.id
+     WHERE l._known AND t.workspace_id = %(workspace)s AND t.id = l.id
     RETURNING l._gone AND l._buried_at IS NULL AS buried, l._again AS again
 ), created AS (
     INSERT INTO {table} (workspace_id, {columns}, _run_id)
-    SELECT %(workspace)s, {columns}, %(run)s FROM known WHERE NOT _known AND NOT _gone
+    SELECT %(workspace)s, {columns}, %(run)s FROM known WHERE NOT _known
     RETURNING 1
 )
 SELECT (SELECT count(*) FROM created) AS created,
        (SELECT count(*) FROM updated WHERE NOT buried) AS updated,
        (SELECT count(*) FROM updated WHERE buried) AS deleted,
-       (SELECT count(*) FROM updated WHERE again) AS again,
-       (SELECT count(*) FROM staged) AS processed;
+       (SELECT count(*) FROM updated WHERE again) AS again;
 
 -- name: preview
 -- What the merge would do, without doing it.
-WITH latest AS MATERIALIZED (
-    SELECT DISTINCT ON (id) * FROM staged ORDER BY id, {order}, _position DESC
-), known AS (
-    SELECT t.id IS NOT NULL AS _known, t._deleted_at AS _buried_at, {gone} AS _gone,
-           t.id IS NOT NULL AND ({differs}) AND ({newer}) AS _changed
-      FROM latest AS l
-      LEFT JOIN {table} AS t ON t.workspace_id = %(workspace)s AND t.id = l.id
+WITH known AS (
+    SELECT t.id IS NOT NULL AS _known, t._deleted_at AS _buried_at, {gone} AS _gone
+      FROM staged AS l
+      LEFT JOIN LATERAL (
+           SELECT * FROM {table} AS t
+            WHERE t.workspace_id = %(workspace)s AND t.id = l.id LIMIT 1) AS t ON true
+     WHERE CASE WHEN t.id IS NULL THEN NOT {gone} ELSE ({differs}) AND ({newer}) END
 )
-SELECT count(*) FILTER (WHERE NOT _known AND NOT _gone) AS created,
-       count(*) FILTER (WHERE _changed AND NOT (_gone AND _buried_at IS NULL)) AS updated,
-       count(*) FILTER (WHERE _changed AND _gone AND _buried_at IS NULL) AS deleted,
-       (SELECT count(*) FROM staged) AS processed
+SELECT count(*) FILTER (WHERE NOT _known) AS created,
+       count(*) FILTER (WHERE _known AND NOT (_gone AND _buried_at IS NULL)) AS updated,
+       count(*) FILTER (WHERE _known AND _gone AND _buried_at IS NULL) AS deleted
   FROM known;
 
 -- name: bury_missing

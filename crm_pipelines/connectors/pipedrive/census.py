@@ -11,7 +11,7 @@ import msgspec
 from crm_pipelines.connectors.pipedrive.declaration import PipedriveStream
 from crm_pipelines.connectors.pipedrive.listed import marker
 from crm_pipelines.model.listing import Listing
-from crm_pipelines.model.source import RAW, Page
+from crm_pipelines.model.source import RAW
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,13 +27,13 @@ class _Bin(msgspec.Struct):
 _BIN = msgspec.json.Decoder(_Bin)
 
 
-def list_ids(stream: PipedriveStream, pages: Iterable[Page]) -> Listing:
+def list_ids(stream: PipedriveStream, pages: Iterable[pa.Table]) -> Listing:
     """Ids off whole pages: there is no cheaper way, a page costs the same whatever is on it."""
     records: dict[str, datetime | None] = {}
     listed = 0
     for page in pages:
-        listed += page.records.num_rows
-        records.update(alive(stream, page.records))
+        listed += page.num_rows
+        records.update(alive(stream, page))
     doubt = ""
     if listed and listed % stream.page == 0:
         doubt = f"the list ended after exactly {listed:,} records, at the end of a page"

@@ -20,7 +20,7 @@ from crm_pipelines.model.call import Budget, Call
 from crm_pipelines.model.errors import Truncated
 from crm_pipelines.model.listing import Listing
 from crm_pipelines.model.probe import Price, Probe
-from crm_pipelines.model.source import Page, Place
+from crm_pipelines.model.source import Landing, Page, Place
 from crm_pipelines.model.stream import Field, Stream
 from crm_pipelines.model.tokens import TokenStore
 from crm_pipelines.model.window import Slice
@@ -29,6 +29,7 @@ from crm_pipelines.transport.door import Door
 if TYPE_CHECKING:
     import httpx
     import msgspec
+    import pyarrow as pa
 
 
 class PipedriveSource:
@@ -42,10 +43,21 @@ class PipedriveSource:
         return (stream.key, *stream.fields)
 
     def pages(
-        self, stream: Stream, part: Slice, place: Place | None, keep: Callable[[Place], None]
+        self,
+        stream: Stream,
+        part: Slice,
+        place: Place | None,
+        keep: Callable[[Place], None],
+        land: Callable[[], Landing],
     ) -> Iterator[Page]:
         """Pages in the order of ids: a record that changes while we read keeps its turn."""
         assert isinstance(stream, PipedriveStream)
+        for records, following in self._read(stream, part, place):
+            yield Page(records, following)
+
+    def _read(
+        self, stream: PipedriveStream, part: Slice, place: Place | None
+    ) -> Iterator[tuple[pa.Table, Place | None]]:
         params = list_parameters(stream, part)
         if stream.paged == "offset":
             reading = read_numbered(self._asker(stream), stream, params, part, place)
@@ -55,7 +67,7 @@ class PipedriveSource:
             every = self._list(stream, params).records
             reading = iter([(every[: part.max_records or None], None)])
         for records, following in reading:
-            yield Page(to_table(records, stream), following)
+            yield to_table(records, stream), following
 
     def _by_cursor(
         self, stream: PipedriveStream, params: dict[str, str], part: Slice, place: Place | None
@@ -97,7 +109,7 @@ class PipedriveSource:
     def list_ids(self, stream: Stream, ours_by_day: Mapping[date, int]) -> Listing:
         """Every id: there is nothing that counts."""
         assert isinstance(stream, PipedriveStream)
-        return list_ids(stream, self.pages(stream, Slice(), None, lambda _: None))
+        return list_ids(stream, (page for page, _ in self._read(stream, Slice(), None)))
 
     def find(self, stream: Stream, ids: Sequence[str]) -> Mapping[str, datetime | None]:
         """By the ``ids`` filter of windowed lists of API v2; other lists cannot be asked."""

@@ -1,4 +1,4 @@
-"""A result page of a bulk query: CSV off the wire into one Arrow table of texts."""
+"""A result page of a bulk query: CSV off the wire into Arrow tables of texts, bit by bit."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from crm_pipelines.model.errors import Truncated
 if TYPE_CHECKING:
     import httpx
     import pyarrow as pa
+
+BLOCK = 4 << 20
+"""Bytes of CSV that are parsed at a time; the reader takes records of up to two blocks."""
 
 
 class _Bytes(io.RawIOBase):
@@ -41,21 +44,42 @@ class _Bytes(io.RawIOBase):
         return size
 
 
-def read_page(response: httpx.Response) -> pa.Table:
-    """Every value as text, empty as null (Salesforce stores no empty text).
+def read_page(response: httpx.Response) -> Iterator[pa.Table]:
+    """The page's records, some at a time; every value as text, empty as null.
 
-    Raises ``Truncated`` when there are not as many rows as ``Sforce-NumberOfRecords`` promises.
+    (Salesforce stores no empty text.) What was yielded counts only when the end was reached:
+    raises ``Truncated`` when there are not as many rows as ``Sforce-NumberOfRecords`` promises.
     """
     import pyarrow as pa
-    from pyarrow import csv
 
     body = _Bytes(response.iter_bytes(1 << 16))
-    source = io.BufferedReader(body, 1 << 20)
+    source = io.BufferedReader(body, 1 << 18)
     header = source.readline()
     names = [name.strip().strip('"') for name in header.decode("utf-8-sig").split(",")]
     if not header.strip():
         raise Truncated("Salesforce sent a result page without a header row")
-    reading = csv.ReadOptions(column_names=names, block_size=4 << 20, use_threads=False)
+    rows = 0
+    try:
+        for table in _tables(source, names):
+            rows += table.num_rows
+            yield table
+    except pa.ArrowInvalid as error:
+        raise Truncated(f"a result page of Salesforce is not whole ({error})") from error
+    if body.open_ended:  # the reader takes an open last value for a whole one
+        raise Truncated("a result page of Salesforce ends in the middle of a value")
+    promised = response.headers.get("sforce-numberofrecords")
+    if promised is not None and promised.isdigit() and int(promised) != rows:
+        raise Truncated(f"Salesforce promised {promised} rows for a result page and sent {rows}")
+
+
+def _tables(source: io.BufferedReader[_Bytes], names: list[str]) -> Iterator[pa.Table]:
+    import pyarrow as pa
+    from pyarrow import csv
+
+    if not source.peek(1):
+        yield pa.table({name: pa.array([], pa.string()) for name in names})
+        return
+    reading = csv.ReadOptions(column_names=names, block_size=BLOCK, use_threads=False)
     parsing = csv.ParseOptions(newlines_in_values=True)
     converting = csv.ConvertOptions(
         column_types=dict.fromkeys(names, pa.string()),
@@ -63,31 +87,6 @@ def read_page(response: httpx.Response) -> pa.Table:
         strings_can_be_null=True,
         quoted_strings_can_be_null=True,
     )
-    try:
-        table = _read(source, names, reading, parsing, converting)
-    except pa.ArrowInvalid as error:
-        raise Truncated(f"a result page of Salesforce is not whole ({error})") from error
-    if body.open_ended:  # the reader takes an open last value for a whole one
-        raise Truncated("a result page of Salesforce ends in the middle of a value")
-    promised = response.headers.get("sforce-numberofrecords")
-    if promised is not None and promised.isdigit() and int(promised) != table.num_rows:
-        raise Truncated(
-            f"Salesforce promised {promised} rows for a result page and sent {table.num_rows}"
-        )
-    return table
-
-
-def _read(
-    source: io.BufferedReader[_Bytes],
-    names: list[str],
-    reading: object,
-    parsing: object,
-    converting: object,
-) -> pa.Table:
-    import pyarrow as pa
-    from pyarrow import csv
-
-    if not source.peek(1):
-        return pa.table({name: pa.array([], pa.string()) for name in names})
     with csv.open_csv(pa.PythonFile(source, "r"), reading, parsing, converting) as reader:
-        return reader.read_all()
+        for batch in reader:
+            yield pa.Table.from_batches([batch])

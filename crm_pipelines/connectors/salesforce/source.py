@@ -20,7 +20,7 @@ from crm_pipelines.model.call import Budget, Call
 from crm_pipelines.model.errors import CrmError, FatalError, GoneError
 from crm_pipelines.model.listing import Listing
 from crm_pipelines.model.probe import Price, Probe
-from crm_pipelines.model.source import Page, Place
+from crm_pipelines.model.source import Landing, Page, Place
 from crm_pipelines.model.stream import Field, Stream
 from crm_pipelines.model.tokens import TokenStore
 from crm_pipelines.model.window import Slice
@@ -54,23 +54,30 @@ class SalesforceSource:
         return self._described[stream.name]
 
     def pages(
-        self, stream: Stream, part: Slice, place: Place | None, keep: Callable[[Place], None]
+        self,
+        stream: Stream,
+        part: Slice,
+        place: Place | None,
+        keep: Callable[[Place], None],
+        land: Callable[[], Landing],
     ) -> Iterator[Page]:
         """Result pages of one job. A job or locator that has expired is ordered again."""
         assert isinstance(stream, SalesforceStream)
         try:
-            yield from self._read(stream, part, place or self._order(stream, part, keep))
+            yield from self._read(stream, part, place or self._order(stream, part, keep), land)
         except GoneError:
             if place is None:
                 raise
-            yield from self._read(stream, part, self._order(stream, part, keep))
+            yield from self._read(stream, part, self._order(stream, part, keep), land)
 
-    def _read(self, stream: SalesforceStream, part: Slice, place: Place) -> Iterator[Page]:
+    def _read(
+        self, stream: SalesforceStream, part: Slice, place: Place, land: Callable[[], Landing]
+    ) -> Iterator[Page]:
         rows = self._await_job(place["job"], place["version"])
         if rows == 0 and place.get("locator") is None:
             yield Page(_empty(self.describe(stream)), None)
         else:
-            yield from self._results(place, part)
+            yield from self._results(place, part, land)
         self._delete(place)
 
     def introduce(self) -> str:
@@ -145,7 +152,7 @@ class SalesforceSource:
                 )
             pause = min(pause * GROWTH, LONGEST_PAUSE)
 
-    def _results(self, place: Place, part: Slice) -> Iterator[Page]:
+    def _results(self, place: Place, part: Slice, land: Callable[[], Landing]) -> Iterator[Page]:
         locator = place.get("locator")
         while True:
             params = {"maxRecords": str(part.page_size or PAGE)}
@@ -154,10 +161,10 @@ class SalesforceSource:
             call = self._get(
                 f"jobs/query/{place['job']}/results", version=place["version"], params=params
             )
-            page = _Results()
+            page = _Results(land)
             self._door.fetch(call, page.read)
             locator = page.locator
-            yield Page(page.table, {**place, "locator": locator} if locator else None)
+            yield Page(page.landing, {**place, "locator": locator} if locator else None)
             if not locator:
                 return
 
@@ -177,11 +184,16 @@ class SalesforceSource:
 class _Results:
     """What one result page held; read anew on every attempt."""
 
-    table: Any
+    landing: Landing
     locator: str | None
 
+    def __init__(self, land: Callable[[], Landing]) -> None:
+        self._land = land
+
     def read(self, response: httpx.Response) -> None:
-        self.table = read_page(response)
+        self.landing = self._land()
+        for records in read_page(response):
+            self.landing.put(records)
         locator = response.headers.get("sforce-locator")
         self.locator = None if locator in (None, "", "null") else locator
 

@@ -10,8 +10,9 @@ from starlette.responses import Response
 
 from crm_pipelines.sandbox.salesforce.answers import Problem, empty, json_answer
 from crm_pipelines.sandbox.salesforce.company import Company
+from crm_pipelines.sandbox.salesforce.csv_rows import fetch_lines, spelled
 from crm_pipelines.sandbox.salesforce.door import Call
-from crm_pipelines.sandbox.salesforce.job_files import fetch_rows, write_rows
+from crm_pipelines.sandbox.salesforce.job_files import write_lines
 from crm_pipelines.sandbox.salesforce.job_runner import JobRunner, Outcome
 from crm_pipelines.sandbox.salesforce.jobs import (
     TERMINAL,
@@ -137,16 +138,17 @@ class BulkQuery:
         return outcome
 
     def _write(self, job: Job, plan: Plan, reader: sqlite3.Connection) -> int:
-        columns = plan.columns
-        if not self._company.limits["z_datetimes"]:
-            columns = ", ".join(
-                f"substr({sql}, 1, 23) || '+0000'" if kind == "datetime" else sql
-                for output in plan.outputs
-                for sql, kind in zip(output.columns, output.types, strict=True)
-            )
+        zoned = self._company.limits["z_datetimes"]
+        columns = [
+            sql if zoned or kind != "datetime" else f"substr({sql}, 1, 23) || '+0000'"
+            for output in plan.outputs
+            for sql, kind in zip(output.columns, output.types, strict=True)
+        ]
         header = [".".join(output.path) for output in plan.outputs]
-        rows = fetch_rows(reader, plan.select(columns), plan.parameters)
-        return write_rows(self.path(job), header, rows, dialect_of(job))
+        dialect = dialect_of(job)
+        select = plan.select(spelled(columns, dialect[0]))
+        lines = fetch_lines(reader, select, plan.parameters)
+        return write_lines(self.path(job), header, lines, dialect)
 
     def _to_fail(self) -> bool:
         if self._company.limits["bulk_jobs_to_fail"] > 0:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import sqlite3
 import zlib
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO
 
 DELIMITERS = {
     "COMMA": ",",
@@ -22,45 +19,21 @@ LINE_ENDINGS = {"LF": "\n", "CRLF": "\r\n"}
 _PIECE = 256 * 1024
 
 
-class RowSink:
-    """What a CSV writer writes to: takes one row a call, and notes where it began."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file, self._at = file, 0
-        self.starts = array("Q")
-
-    def write(self, text: str) -> None:
-        """One row."""
-        self.starts.append(self._at)
-        self._at += self._file.write(text.encode())
-
-
-def write_rows(
-    path: Path,
-    header: Sequence[str],
-    rows: Iterable[Sequence[str | None]],
-    dialect: tuple[str, str],
+def write_lines(
+    path: Path, header: Sequence[str], lines: Iterable[bytes], dialect: tuple[str, str]
 ) -> int:
-    """Write header and rows; returns how many rows there are. ``dialect``: delimiter, line end."""
+    """Write header and lines; returns how many lines. ``dialect``: delimiter, line end."""
+    delimiter, ending = dialect
+    starts, end = array("Q", [0]), ending.encode()
     with path.open("wb") as file:
-        sink = RowSink(file)
-        delimiter, ending = dialect
-        writer = csv.writer(sink, quoting=csv.QUOTE_ALL, delimiter=delimiter, lineterminator=ending)
-        writer.writerow(header)
-        writer.writerows(rows)
-        sink.starts.append(file.tell())
-    with index_of(path).open("wb") as file:
-        sink.starts.tofile(file)
-    return len(sink.starts) - 2
-
-
-def fetch_rows(
-    connection: sqlite3.Connection, sql: str, parameters: Sequence[object]
-) -> Iterator[tuple[str | None, ...]]:
-    """Rows of a query, a few at a time in memory."""
-    cursor = connection.execute(sql, parameters)
-    while chunk := cursor.fetchmany(500):
-        yield from chunk
+        at = file.write(delimiter.join(f'"{name}"' for name in header).encode() + end)
+        for line in lines:
+            starts.append(at)
+            at += file.write(line + end)
+        starts.append(at)
+    with index_of(path).open("wb") as index:
+        starts.tofile(index)
+    return len(starts) - 2
 
 
 def read_page(path: Path, first: int, count: int) -> Iterator[bytes]:
