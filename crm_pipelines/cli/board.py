@@ -77,7 +77,8 @@ class Board:
         line = self._end(name, "partial" if outcome.rejected else "success")
         line.outcome = outcome
         if outcome.rejected:
-            line.why = f"{outcome.rejected} rejected, see sync.rejected_records"
+            whose = f"{name.crm}.{name.stream}"
+            line.why = f"{outcome.rejected} rejected, see crm-pipelines rejected {whose}"
 
     def failed(self, name: StreamName, words: str, resumes_at: datetime | None) -> None:
         """The stream broke off."""
