@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 from dagster import DagsterEventType, ReexecutionOptions, build_reconstructable_job
-from dagster._core.execution.api import execute_run
+from dagster._core.execution.api import create_execution_plan, execute_run
+from dagster_shared.record import copy
 
 from crm_pipelines.defs.build import build_definitions
 from crm_pipelines.wiring import Wiring
@@ -68,13 +69,20 @@ class Runs:
         keys = {dg.AssetKey(name.split(".")) for name in streams}
         with _quiet():
             job = self._job("sync_" + streams[0].partition(".")[0])
-            return self.instance.create_run_for_job(
-                job_def=job.get_subset(asset_selection=keys).get_definition(),
+            whole = job.get_definition()
+            checks = _checks(whole, keys)
+            part = whole.get_subset(asset_selection=keys, asset_check_selection=checks)
+            run = self.instance.create_run_for_job(
+                job_def=part,
+                execution_plan=create_execution_plan(part, _config(options), tags=tags),
                 run_config=_config(options),
                 tags=tags,
                 asset_selection=keys,
                 job_code_origin=job.get_python_origin(),
             )
+            # without its checks named, a run would take those that the job leaves out
+            self.instance.delete_run(run.run_id)
+            return self.instance.add_run(copy(run, asset_check_selection=checks))
 
     def census(self, crm: str) -> dg.DagsterRun:
         """The job that compares every mirror of a CRM with it."""
@@ -97,10 +105,10 @@ class Runs:
         """Both in a row; takes what ``prepare`` takes."""
         return self.execute(self.prepare(*streams, **more))
 
-    def execute_again(self, run: dg.DagsterRun, *, everything: bool = False) -> dg.DagsterRun:
-        """What "re-execute from failure" (or "re-execute all") does."""
-        how = ReexecutionOptions(run.run_id)
-        if not everything:
+    def execute_again(self, run: dg.DagsterRun, *, start: str = "") -> dg.DagsterRun:
+        """What "re-execute from failure" does; or from a step on, and what comes after it."""
+        how = ReexecutionOptions(run.run_id, [f"{start}*"])
+        if not start:
             how = ReexecutionOptions.from_failure(run.run_id, self.instance)
         tags = {k: v for k, v in run.tags.items() if "partition" in k}
         with (
@@ -175,6 +183,12 @@ def _config(options: Mapping[str, Any]) -> dict[str, Any]:
         "resources": {"options": {"config": dict(options)}},
         "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
     }
+
+
+def _checks(job: dg.JobDefinition, keys: Collection[dg.AssetKey]) -> set[dg.AssetCheckKey]:
+    """The checks of some assets that the job has."""
+    found = job.asset_layer.asset_graph.asset_check_keys
+    return {check for check in found if check.asset_key in keys}
 
 
 def load_job(name: str, job_name: str) -> dg.JobDefinition:
