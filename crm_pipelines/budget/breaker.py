@@ -66,6 +66,10 @@ class Breaker:
         values = {**self._values, "reason": _short(trouble), "pause": BLOCKED_SECONDS}
         self._database.run("breaker.block", values)
 
+    def reset(self) -> None:
+        """Somebody wants to see for himself."""
+        self._database.run("breaker.reset", {**self._values, "longest": LONGEST_PAUSE_SECONDS})
+
     def close(self) -> None:
         """The CRM answers."""
         self._database.run("breaker.close", self._values)

@@ -86,6 +86,10 @@ class Ledger:
         if self._day is None or self._in_trouble:
             self._breaker.look()
 
+    def forgive(self) -> None:
+        """A person asks: failures so far are no reason not to try."""
+        self._breaker.reset()
+
     def spend(self, call: Call) -> None:
         """Pay and take a turn, in one step, once it has come.
 

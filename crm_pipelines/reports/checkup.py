@@ -9,6 +9,7 @@ from typing import Any
 
 from crm_pipelines.budget.ledger import Ledgers
 from crm_pipelines.model.connector import Account
+from crm_pipelines.model.priority import Priority
 from crm_pipelines.model.source import Source
 from crm_pipelines.model.stream import Stream
 from crm_pipelines.reports.health import BudgetHealth, budget_of
@@ -66,7 +67,10 @@ class Checkup:
 
 def check_up(account: Account, database: Database, budget: Ledgers) -> Checkup:
     """Log in and look around, for a few calls. Raises ``CrmError`` and ``ConfigurationError``."""
-    purse = budget.purse(account.workspace, account.crm, PURSE, account.limits)
+    purse = budget.purse(
+        account.workspace, account.crm, PURSE, account.limits, Priority.INTERACTIVE
+    )
+    purse.forgive()
     estimates: list[StreamEstimate] = []
     sample: tuple[str, Mapping[str, Any]] | None = None
     with closing(account.open(purse)) as source:

@@ -45,3 +45,11 @@ DELETE FROM sync.breakers
 -- What is wrong with an account's CRM, if anything.
 SELECT failures, reason, failed_at, open_until, open_until > clock_timestamp() AS refusing
   FROM sync.breakers WHERE workspace_id = %(workspace)s AND crm = %(crm)s;
+
+-- name: reset
+-- A person asks now, perhaps because the address was mended: failures so far do not count. An
+-- account that the CRM has shut out stays alone (its pause is longer than any after failures).
+DELETE FROM sync.breakers
+ WHERE workspace_id = %(workspace)s AND crm = %(crm)s
+   AND (open_until IS NULL
+        OR open_until <= clock_timestamp() + make_interval(secs => %(longest)s));

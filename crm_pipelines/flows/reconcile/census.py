@@ -9,6 +9,7 @@ from datetime import datetime
 from crm_pipelines.budget.ledger import Ledgers
 from crm_pipelines.model.connector import Account
 from crm_pipelines.model.errors import ConfigurationError
+from crm_pipelines.model.priority import Priority
 from crm_pipelines.model.source import Source
 from crm_pipelines.model.stream import Stream
 from crm_pipelines.model.window import OVERLAP
@@ -51,7 +52,9 @@ def take_census(account: Account, stream: Stream, *, database: Database, budget:
         raise ConfigurationError(
             f"{account.crm}.{stream.name} was never synced as a whole: sync it first"
         )
-    purse = budget.purse(account.workspace, account.crm, stream.name, account.limits)
+    purse = budget.purse(
+        account.workspace, account.crm, stream.name, account.limits, Priority.BACKFILL
+    )
     with closing(account.open(purse)) as source:
         listing = source.list_ids(stream, ours.by_day())
         rows = ours.compare(listing, mark - OVERLAP)

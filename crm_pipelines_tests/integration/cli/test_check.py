@@ -76,6 +76,16 @@ def test_what_is_wrong_is_one_line_and_the_others_are_checked(
     assert "Traceback" not in told
 
 
+def test_a_mended_address_is_tried_at_once(tmp_path: Path, values: dict[str, str]) -> None:
+    wrong = {**values, "PIPEDRIVE_BASE_URL": "http://127.0.0.1:9"}
+    for _ in range(2):
+        code, _, told = run(tmp_path, wrong, "check", "pipedrive")
+        assert code == 2
+        assert "cannot be reached" in told
+    code, _, told = run(tmp_path, values, "check", "pipedrive")
+    assert (code, told) == (0, "")
+
+
 def test_plain_http_behind_https(tmp_path: Path, values: dict[str, str]) -> None:
     address = values["PIPEDRIVE_BASE_URL"].replace("http://", "https://")
     code, _, told = run(
