@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import warnings
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +22,8 @@ from sqlalchemy.exc import DBAPIError
 from crm_pipelines.model.errors import SystemTrouble
 
 REPOSITORY = "__repository__"
+PROCESS = "sync/process"
+"""Tag of a run that names machine and process which execute it."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,7 @@ def run_job(
     """
     with _grounded(), warnings.catch_warnings(), dg.DagsterInstance.get() as instance:
         warnings.simplefilter("ignore")
+        _end_dead_runs(instance)
         job = definitions.resolve_job_def(job_name)
         checks = {
             check
@@ -60,7 +65,7 @@ def run_job(
         run = instance.create_run_for_job(
             job_def=part,
             run_config=run_config,
-            tags=dict(tags),
+            tags={**tags, PROCESS: _process()},
             asset_selection=frozenset(keys),
             remote_job_origin=RemoteRepositoryOrigin(location, REPOSITORY).get_job_origin(job_name),
             job_code_origin=None,
@@ -69,6 +74,32 @@ def run_job(
             pass
         ended = instance.get_run_by_id(run.run_id)
         return Launched(run.run_id, ended is not None and ended.is_success)
+
+
+def _process(pid: int | None = None) -> str:
+    return f"{socket.gethostname()}:{pid or os.getpid()}"
+
+
+def _end_dead_runs(instance: dg.DagsterInstance) -> None:
+    """Runs of processes of this machine that were killed would count as started for ever."""
+    states = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
+    for run in instance.get_runs(dg.RunsFilter(statuses=states)):
+        host, _, pid = run.tags.get(PROCESS, "").rpartition(":")
+        if host == socket.gethostname() and not _is_alive(int(pid)):
+            instance.report_run_failed(
+                run, "The process of this run was killed. Sync again, or re-execute it from "
+                "failure: it goes on where it was."
+            )  # fmt: skip
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 @contextmanager

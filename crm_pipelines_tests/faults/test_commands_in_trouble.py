@@ -80,6 +80,8 @@ def test_the_same_command_after_a_kill_goes_on(
     assert told[PERSONS]["created"] == len(mirror.rows(PERSONS))
     assert sum(pages(sandbox).values()) - len(pages(sandbox)) <= 1
     are_right(sandbox, mirror, PERSONS, CONTACTS)
+    states = mirror.query("SELECT status FROM dagster.runs ORDER BY id")
+    assert [row["status"] for row in states] == ["FAILURE", "SUCCESS", "SUCCESS"]
 
 
 def test_two_commands_at_once(
