@@ -55,7 +55,7 @@ def _keys_to_keep(manifest: Manifest, known: Known) -> dict[str, list[str]]:
 
 def _seen(manifest: Manifest) -> dict[str, list[str]]:
     custom = manifest.notes.get("custom_keys", {})
-    return {**custom, UNREAD: list(manifest.notes.get("unread_keys", {}))}
+    return {**custom, UNREAD: sorted(manifest.notes.get("unread_keys", {}))}
 
 
 def _added(seen: dict[str, list[str]], known: dict[str, list[str]]) -> tuple[str, ...]:
