@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import msgspec
+import psycopg
 from psycopg.types.json import Jsonb
 
 from crm_pipelines.model.errors import SystemTrouble
@@ -134,6 +136,10 @@ class Checkpoints:
         """Give a checkpoint back."""
         connection = self._claims.pop(key, None)
         if connection is not None:
+            with suppress(psycopg.Error):  # a lost session has lost its claim
+                values = (_SPACE, _number(key))
+                # Said aloud: after closing, the server takes its time to notice.
+                connection.execute("SELECT pg_advisory_unlock(%s, %s)", values)
             connection.close()
 
     def forget(self, key: str) -> None:

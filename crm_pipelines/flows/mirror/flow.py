@@ -132,6 +132,9 @@ class Mirror:
             self.checkpoints.forget(manifest.key)
             self.staging.drop(manifest.key)
             raise
+        except BaseException:
+            self.checkpoints.release(manifest.key)
+            raise
         notes = {
             "looked_up_as_absent": looked_up,
             "api_calls": manifest.notes["api_calls"] + purse.calls - calls,

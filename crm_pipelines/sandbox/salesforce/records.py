@@ -124,6 +124,7 @@ class Records:
         with self._company.database.transaction() as connection:
             if not row["_deleted_at"]:
                 self.delete(sobject, str(row["Id"]))
+            self._next(sobject)  # counts what is there now: no Id is ever given twice
             connection.execute(f'DELETE FROM "{sobject.table}" WHERE Id = ?', (row["Id"],))
 
     def merge(self, sobject: SObject, loser: str, winner: str, author: str) -> None:

@@ -55,6 +55,15 @@ def test_a_merge_leaves_a_pointer(org: Org) -> None:
     assert org.get(f"/sobjects/Task/{made}")["WhoId"] == winner
 
 
+def test_no_id_is_ever_given_twice(org: Org) -> None:
+    """Not even before anything was created."""
+    ids = {record["Id"] for record in org.truth()}
+    org.admin("POST", f"/records/Contact/{min(ids)}/destroy")
+    org.admin("POST", f"/records/Contact/{max(ids)}/destroy")
+    made = {org.admin("POST", "/records/Contact", {"LastName": "New"})["Id"] for _ in range(3)}
+    assert len(made - ids) == 3
+
+
 def test_undelete(org: Org) -> None:
     record = org.truth()[0]
     org.admin("DELETE", f"/records/Contact/{record['Id']}")
