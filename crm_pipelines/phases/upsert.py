@@ -38,12 +38,14 @@ def upsert(
     database: Database,
     staging: Staging,
     measure: Callable[[Outcome], dict[str, Any]],
+    siblings: tuple[str, ...] = (),
 ) -> tuple[Outcome, Drift, dict[str, int]]:
     """Merge everything in one transaction.
 
     Returns what happened, what is new about the fields, and how many records were rejected for
     which reason; ``measure`` makes the metrics of the run's line of history. A dry run counts
-    what the statements would do and leaves nothing behind.
+    what the statements would do and leaves nothing behind. ``siblings`` are the other streams
+    that fill the table.
     """
     target = Target(
         manifest.crm,
@@ -53,6 +55,7 @@ def upsert(
         run,
         manifest.started_at,
         force=manifest.options.force_overwrite,
+        siblings=siblings,
     )
     dry = manifest.options.dry_run
     known = recall(database, _about(manifest, run))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Target:
-    """One stream's rows in its mirror table."""
+    """One stream's rows in its mirror table, which ``siblings`` (other streams) may fill, too."""
 
     crm: str
     stream: Stream
@@ -29,6 +29,7 @@ class Target:
     run: str
     started_at: datetime
     force: bool = False
+    siblings: tuple[str, ...] = ()
 
     @property
     def table(self) -> sql.Identifier:
@@ -47,6 +48,7 @@ class Target:
             "workspace": self.workspace,
             "crm": self.crm,
             "stream": self.stream.name,
+            "streams": [self.stream.name, *self.siblings],
             "run": self.run,
             "started_at": self.started_at,
         }

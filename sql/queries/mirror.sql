@@ -61,10 +61,11 @@ INSERT INTO seen SELECT id FROM staged ON CONFLICT DO NOTHING;
 INSERT INTO seen SELECT id FROM unnest(%(keys)s::text[]::{key_type}[]) AS id ON CONFLICT DO NOTHING;
 
 -- name: written_later
--- Whether a row was last written by a run whose fetch began after ours.
+-- Whether a row was last written by a run, of any stream of the table, whose fetch began after
+-- ours.
 EXISTS (SELECT FROM sync.runs AS r
          WHERE r.run_id = t._run_id AND r.workspace_id = %(workspace)s AND r.crm = %(crm)s
-           AND r.stream = %(stream)s AND r.status IN ('success', 'partial')
+           AND r.stream = ANY(%(streams)s) AND r.status IN ('success', 'partial')
            AND r.started_at > %(started_at)s);
 
 -- name: newer

@@ -129,10 +129,13 @@ DEALS = PipedriveStream(
 ARCHIVED_DEALS = PipedriveStream(
     name="archived_deals",
     title="Archived deals",
-    description="The API lists archived deals apart; they land in the same table as the others.",
+    description="The API lists archived deals apart, deleted ones of the last 30 days included; "
+    "they land in the same table as the others.",
     path="/api/v2/deals/archived",
+    params={"status": "open,won,lost,deleted"},
     cursor_field="update_time",
     deleted_field="is_deleted",
+    deletes_told=True,
     required=("title",),
     rules=_CONSISTENT,
     table="deals",

@@ -194,6 +194,7 @@ class Mirror:
                 database=self.database,
                 staging=self.staging,
                 measure=measure,
+                siblings=self._siblings(),
             )
             remarks = [] if manifest.options.dry_run else self._refresh_views()
         self.staging.drop(manifest.key)
@@ -211,6 +212,14 @@ class Mirror:
             **_took("upsert", begun),
         }
         return outcome, manifest.advance(notes=notes)
+
+    def _siblings(self) -> tuple[str, ...]:
+        """Other streams that fill the same table."""
+        return tuple(
+            other.name
+            for other in self.account.streams
+            if other.table_name == self.stream.table_name and other.name != self.stream.name
+        )
 
     def _refresh_views(self) -> list[str]:
         """Named views made anew where they must; what stood in the way."""

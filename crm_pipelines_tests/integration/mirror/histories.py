@@ -214,7 +214,7 @@ class Telling:
         self._look_at_the_counts()
 
     def _read_whole(self, name: str) -> None:
-        """One that goes on with what a dead run has fetched is as of then, so it is not the last."""
+        """What goes on with the chunks of a dead run is as of then, so it is not the last."""
         self.mirror(name, mode=Mode.FULL)
         while self.mirror.notes["resumed"]:
             self.mirror(name, mode=Mode.FULL)

@@ -50,7 +50,7 @@ DEALS = Collection(
     ("pipedrive.deals", "pipedrive.archived_deals"),
     "title",
     "update_time",
-    tells=("pipedrive.deals",),
+    tells=("pipedrive.deals", "pipedrive.archived_deals"),
     actions=(*MERGED, "archive", "archive"),
 )
 CONTACTS = Collection(
