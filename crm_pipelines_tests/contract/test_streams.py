@@ -139,6 +139,10 @@ def test_every_declared_field_is_one_the_crm_sends(synced: Synced) -> None:
     assert declared - sent - OPTIONAL.get(synced.name, set()) == set()
 
 
+def test_every_member_that_the_crm_sends_has_a_column(synced: Synced) -> None:
+    assert synced.mirror.history(synced.name)[0]["metrics"]["schema_drift"] == {}
+
+
 def test_columns_have_the_declared_types(synced: Synced) -> None:
     found = synced.mirror.query(
         "SELECT column_name AS name, data_type AS type FROM information_schema.columns"

@@ -111,7 +111,7 @@ FILES = PipedriveStream(
         *whole_numbers("project_id"),
         *texts("deal_name", "person_name", "org_name", "product_name", "lead_name"),
         *texts("project_name", "mail_message_id", "mail_template_id", "cid"),
-        *texts("remote_location", "remote_id", "url"),
+        *texts("remote_location", "remote_id", "url", "s3_bucket"),
         *flags("active_flag", "inline_flag"),
         ADDED,
         UPDATED,

@@ -168,7 +168,7 @@ ACTIVITIES = PipedriveStream(
         Field("location", Type.JSON),
         Field("participants", Type.JSON, description="Persons, the primary one marked."),
         Field("attendees", Type.JSON),
-        *texts("conference_meeting_client", "conference_meeting_id"),
+        *texts("conference_meeting_client", "conference_meeting_id", "outcome"),
         Field("conference_meeting_url", check="url"),
         DELETED,
         ADDED,

@@ -64,9 +64,11 @@ USERS = PipedriveStream(
     fields=(
         Field("name"),
         Field("email", check="email"),
-        *texts("phone", "default_currency", "locale", "timezone_name", "icon_url"),
+        *texts("phone", "default_currency", "locale", "timezone_name", "timezone_offset"),
+        *texts("icon_url"),
         *whole_numbers("lang", "role_id"),
         *flags("active_flag", "activated", "is_admin", "is_you", "has_created_company"),
+        Field("is_deleted", Type.BOOLEAN, description="Whether the user was removed."),
         *times("last_login", "created", "modified"),
         Field("access", Type.JSON, description="Apps and admin rights."),
     ),
@@ -175,6 +177,7 @@ LEAD_FIELDS = PipedriveStream(
         Field("field_type"),
         Field("options", Type.JSON, description="Id, label and colour of each option."),
         Field("is_custom_field", Type.BOOLEAN, path="edit_flag"),
+        Field("field_id", Type.INTEGER, path="id", description="The number v1 knows it by."),
         ACTIVE,
     ),
 )
