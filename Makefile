@@ -11,7 +11,7 @@ ARGS ?=
 check = echo "== $(1)"; $(2) || { echo "make test: $(1) failed" >&2; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help sync dev test bench
+.PHONY: help sync dev test bench constraints
 
 help: ## Show this help.
 	@echo 'make sync   mirror every CRM stream into PostgreSQL once (ARGS="--full" for options)'
@@ -34,8 +34,14 @@ test: ## Every check and test.
 	@$(call check,ruff format --check,$(BIN)/ruff format --check --quiet .)
 	@$(call check,mypy,$(BIN)/mypy --no-error-summary)
 	@$(call check,lint-imports,$(BIN)/lint-imports --no-cache)
-	@$(call check,pytest,$(BIN)/python -m pytest $(ARGS))
+	@$(call check,pytest,$(BIN)/python -m pytest -n 3 --dist loadfile $(ARGS))
 
 bench: ## Speed and memory of the mirror.
 	@PYTHON="$(PYTHON)" sh tools/prepare.sh dev
 	@$(BIN)/python -m crm_pipelines_tests.benchmarks $(ARGS)
+
+constraints: ## Newest versions of everything, as pins.
+	@PYTHON="$(PYTHON)" sh tools/prepare.sh dev
+	@$(BIN)/python -m pip install --quiet --upgrade --upgrade-strategy eager -e '.[dev]'
+	@{ head -2 constraints.txt; $(BIN)/python -m pip freeze --exclude-editable; } > constraints.new
+	@mv constraints.new constraints.txt
