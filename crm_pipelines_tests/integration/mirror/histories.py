@@ -135,10 +135,25 @@ class Telling:
 
     def _sync(self, run: Sync) -> None:
         manifest = self._fetch(self.mirror, run)
-        self.mirror.finish(run.stream, manifest)
+        self._finish(self.mirror, run, manifest)
         quiet = not run.during and not manifest.notes["resumed"]
         if quiet and run.way in ("delta", "full"):
             self._look(run.stream, run.way)
+
+    def _finish(self, process: Mirroring, run: Sync, manifest: Manifest) -> None:
+        """However late: what was right stays right, unless it was forced.
+
+        Only a record that has gone since the fetch may come in.
+        """
+        name = run.stream
+        written = any(line["status"] == "success" for line in self.mirror.history(name))
+        known = written and name in self.mirror.manifests
+        before = differences(self.sandbox, self.mirror, name) if known else {}
+        process.finish(name, manifest)
+        if known and run.way != "force":
+            after = differences(self.sandbox, self.mirror, name)
+            worse = {one: what for one, what in after.items() if one not in before}
+            assert kinds(worse) <= {"ghost"}, ("worse than before", run, worse)
 
     def _look(self, name: str, way: str) -> None:
         """What a run nobody disturbed has to leave behind."""
@@ -149,7 +164,7 @@ class Telling:
     def _release(self, step: Release) -> None:
         if self.held:
             process, run, manifest = self.held.pop(step.which % len(self.held))
-            process.finish(run.stream, manifest)
+            self._finish(process, run, manifest)
             process.close()
 
     def _crash(self, step: Crash) -> None:
@@ -173,7 +188,7 @@ class Telling:
     def _again(self, run: Sync, key: str, again: str) -> None:
         if again != "never":
             manifest = self._fetch(self.mirror, run, key if again == "same" else "")
-            self.mirror.finish(run.stream, manifest)
+            self._finish(self.mirror, run, manifest)
 
     def _exhaust(self, step: Exhaust) -> None:
         self._keys += 1
