@@ -23,6 +23,7 @@ from crm_pipelines.model.errors import (
 )
 from crm_pipelines.model.window import Mode
 from crm_pipelines.sandbox.faults import REFUSALS, SPOILS
+from crm_pipelines_tests.faults.runs import await_that
 from crm_pipelines_tests.mirroring import Mirroring
 from crm_pipelines_tests.sandbox_process import Sandbox
 from crm_pipelines_tests.truths import differences
@@ -125,7 +126,7 @@ def ground(sandbox: Sandbox, mirroring: Callable[..., Mirroring], name: str) -> 
 def test_a_passing_fault_is_not_noticed(ground: Ground, kind: str) -> None:
     ground.fault(kind, after=1)
     outcome = ground.sync()
-    assert ground.struck() == [kind]
+    await_that(lambda: ground.struck() == [kind], "the sandbox's note of it")
     assert (outcome.created, outcome.fetched) == (ground.records, ground.records)
     assert ground.statuses() == ["success"]
     assert set(ground.good_pages().values()) == {1}

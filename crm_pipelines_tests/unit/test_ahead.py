@@ -25,7 +25,7 @@ def test_trouble_comes_after_the_pieces_before_it() -> None:
         yield 1
         raise OSError("no room")
 
-    seen = []
+    seen: list[int] = []
     with pytest.raises(OSError, match="no room"), ahead(failing()) as pieces:
         seen.extend(iter([next(pieces)]))
         next(pieces)

@@ -36,6 +36,7 @@ def main() -> None:
     except CrmError as error:
         say({"error": f"{type(error).__name__}: {error}"})
     finally:
+        sys.stdin.readline()  # who leaves gives its checkpoint to the others
         mirror.close()
 
 
