@@ -78,7 +78,7 @@ def completeness_schedule(crm: str, job: Job) -> dg.ScheduleDefinition:
 
 
 def _verdict(key: dg.AssetKey, found: Found) -> dg.AssetCheckResult:
-    wrong = bool(found.missing or found.stale or (found.doubt and found.ghosts))
+    wrong = bool(found.missing or found.stale or found.doubt)
     return dg.AssetCheckResult(
         check_name=CENSUS,
         asset_key=key,
@@ -100,7 +100,7 @@ def _sentence(found: Found) -> str:
         if ids
     ]
     words = ", ".join(parts) or "nothing is missing, stale or a ghost"
-    return f"{words}; {found.doubt}" if found.doubt and parts else words
+    return f"{words}; {found.doubt}" if found.doubt else words
 
 
 def _metadata(found: Found) -> dict[str, Any]:

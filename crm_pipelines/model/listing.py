@@ -13,7 +13,7 @@ class Listing:
 
     ``days`` are the days (UTC, by cursor field) that were listed; ``None``: all of them.
     ``total`` is how many live records the CRM has, where it counted them. ``doubt`` says in words
-    why the list may have ended too early.
+    why the list is not to be trusted.
     """
 
     records: dict[str, datetime | None]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -27,17 +27,24 @@ class _Bin(msgspec.Struct):
 _BIN = msgspec.json.Decoder(_Bin)
 
 
-def list_ids(stream: PipedriveStream, pages: Iterable[pa.Table]) -> Listing:
-    """Ids off whole pages: there is no cheaper way, a page costs the same whatever is on it."""
+def list_ids(
+    stream: PipedriveStream,
+    pages: Iterable[pa.Table],
+    newest: Callable[[], Mapping[str, datetime | None]],
+) -> Listing:
+    """Ids off whole pages: there is no cheaper way, a page costs the same whatever is on it.
+
+    A list that ends at the end of a page may have been cut there: then the newest record is asked
+    for, too, by ``newest``.
+    """
     records: dict[str, datetime | None] = {}
     listed = 0
     for page in pages:
         listed += page.num_rows
         records.update(alive(stream, page))
-    doubt = ""
     if listed and listed % stream.page == 0:
-        doubt = f"the list ended after exactly {listed:,} records, at the end of a page"
-    return Listing(records, total=listed, doubt=doubt)
+        records.update(newest())
+    return Listing(records, total=len(records))
 
 
 def alive(stream: PipedriveStream, records: pa.Table) -> dict[str, datetime | None]:

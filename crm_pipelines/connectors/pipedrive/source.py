@@ -109,7 +109,12 @@ class PipedriveSource:
     def list_ids(self, stream: Stream, ours_by_day: Mapping[date, int]) -> Listing:
         """Every id: there is nothing that counts."""
         assert isinstance(stream, PipedriveStream)
-        return list_ids(stream, (page for page, _ in self._read(stream, Slice(), None)))
+        pages = (page for page, _ in self._read(stream, Slice(), None))
+        return list_ids(stream, pages, lambda: self._newest(stream))
+
+    def _newest(self, stream: PipedriveStream) -> Mapping[str, datetime | None]:
+        sample = probe(self._door, stream).sample
+        return {} if sample is None else self.find(stream, [str(sample["id"])])
 
     def find(self, stream: Stream, ids: Sequence[str]) -> Mapping[str, datetime | None]:
         """By the ``ids`` filter of windowed lists of API v2; other lists cannot be asked."""

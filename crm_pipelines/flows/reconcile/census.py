@@ -17,6 +17,9 @@ from crm_pipelines.store import history
 from crm_pipelines.store.census import Ours
 from crm_pipelines.store.database import Database
 
+SAMPLE = 100
+"""Ghosts of a list without counts that are looked up once more: as many as fit one call."""
+
 LONGEST_LOOKUP = 1_000
 """Ghosts that are looked up once more by their ids; more than that are believed."""
 
@@ -25,8 +28,8 @@ LONGEST_LOOKUP = 1_000
 class Found:
     """Ids by verdict, as texts. ``pending`` are those that the next delta will bring.
 
-    ``here`` and ``there`` count live records. ``doubt`` says why the CRM's list may have ended
-    too early. ``days`` are how many sync windows had to be listed, ``None`` for all.
+    ``here`` and ``there`` count live records. ``doubt`` says why the CRM's list is not to be
+    trusted. ``days`` are how many sync windows had to be listed, ``None`` for all.
     """
 
     here: int
@@ -61,8 +64,13 @@ def take_census(account: Account, stream: Stream, *, database: Database, budget:
         found: dict[str, list[str]] = {}
         for row in rows:
             found.setdefault(row["verdict"], []).append(row["id"])
-        ghosts, moved = found.get("ghost", []), set[str]()
-        if listing.days is not None:
+        ghosts, doubt = found.get("ghost", []), listing.doubt
+        if listing.days is None:
+            left_out = sorted(source.find(stream, ghosts[:SAMPLE])) if ghosts else []
+            ghosts = [one for one in ghosts if one not in left_out]
+            if left_out:
+                doubt = f"the list leaves out records that are there, like {left_out[0]}"
+        else:
             ghosts, moved = _look_up(source, stream, ghosts, mark - OVERLAP)
             found["stale"] = sorted({*found.get("stale", []), *moved})
     wrong = {*found.get("missing", []), *found.get("stale", []), *ghosts}
@@ -81,7 +89,7 @@ def take_census(account: Account, stream: Stream, *, database: Database, budget:
         rejected=found.get("rejected", []),
         by_day=dict(sorted(by_day.items())),
         days=None if listing.days is None else len(listing.days),
-        doubt=listing.doubt,
+        doubt=doubt,
         calls=purse.calls,
         tokens=purse.tokens,
     )

@@ -5,10 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
+from crm_pipelines.connectors.pipedrive.census import list_ids
+from crm_pipelines.connectors.pipedrive.declaration import PipedriveStream
 from crm_pipelines.flows.reconcile.census import Found, take_census
 from crm_pipelines.model.errors import ConfigurationError
+from crm_pipelines.model.source import RAW
 from crm_pipelines.model.window import OVERLAP
 from crm_pipelines_tests.mirroring import Mirroring
 from crm_pipelines_tests.sandbox_process import Sandbox
@@ -92,6 +96,32 @@ def test_what_the_next_delta_brings_is_pending(
     assert (found.missing, found.stale, found.ghosts) == ([], [], [])
     mirror(name)
     assert census(mirror, name).pending == []
+
+
+def test_a_list_that_leaves_records_out_is_found_out(sandbox: Sandbox, mirror: Mirroring) -> None:
+    mirror("pipedrive.persons")
+    fault = {"system": "pipedrive", "kind": "short_page", "path": "/api/v2/persons"}
+    sandbox.admin("POST", "/faults", fault)
+    found = census(mirror, "pipedrive.persons")
+    assert "leaves out records" in found.doubt
+    assert found.ghosts == []
+
+
+def test_a_list_that_was_cut_at_the_end_of_a_page(sandbox: Sandbox, mirror: Mirroring) -> None:
+    """Nothing tells, but that the newest record is not on it."""
+    stream = mirror.flow("pipedrive.persons").stream
+    assert isinstance(stream, PipedriveStream)
+    cut = [_page(number, 250) for number in (0, 250)]
+    listing = list_ids(stream, cut, lambda: {"917": None})
+    assert len(listing.records) == 501
+    assert "917" in listing.records
+    whole = list_ids(stream, [*cut, _page(500, 1)], lambda: {"917": None})
+    assert "917" not in whole.records
+
+
+def _page(first: int, rows: int) -> pa.Table:
+    texts = [b'{"id": %d}' % number for number in range(first, first + rows)]
+    return pa.table({RAW: pa.array(texts, pa.binary())})
 
 
 def test_rejected_records_are_known(sandbox: Sandbox, mirror: Mirroring) -> None:
