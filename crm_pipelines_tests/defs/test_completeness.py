@@ -72,7 +72,7 @@ def test_the_sweep_reads_what_deltas_do_not_tell(
     ) as context:
         (request,) = schedule.evaluate_tick(context).run_requests or ()
     swept = {key.to_user_string() for key in request.asset_selection or ()}
-    told = {"pipedrive/deals"}
+    told = {"pipedrive/deals", "pipedrive/archived_deals"}
     assert swept == _windowed(mirror, "pipedrive") - told
     assert request.run_config["resources"]["options"]["config"] == {"mode": "full"}
     mirror("pipedrive.persons")
