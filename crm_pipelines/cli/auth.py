@@ -13,7 +13,6 @@ from crm_pipelines import home
 from crm_pipelines.cli.callback import HOSTS, Callback, read_answer
 from crm_pipelines.model.connector import Account
 from crm_pipelines.model.errors import ConfigurationError
-from crm_pipelines.model.tokens import Consent
 from crm_pipelines.wiring import Wiring
 
 REDIRECT_URL = "http://127.0.0.1:8910/callback"
@@ -47,15 +46,12 @@ def auth(
     """
     with home.ready() as ready:
         account = _account(ready.wiring, crm, workspace)
-        consent = _consent(account)
+        consent = account.consent
         state = secrets.token_urlsafe(24)
         page = consent.page(account.settings, redirect_url, state)
         home.bring_up_to_date(ready.wiring.database)
         code = _ask(page, redirect_url, state, paste=paste, wait=wait)
-        tokens = consent.redeem(account.settings, code, redirect_url)
-        store = account.tokens()
-        with store.alone():
-            store.write(tokens, "grant")
+        tokens = account.grant(code, redirect_url)
         where = f" at {tokens.address}" if tokens.address else ""
         typer.echo(f"Access granted to {account.connector.title}{where}; the tokens lie sealed.")
         if overruled := consent.overruled(account.settings):
@@ -71,15 +67,6 @@ def _account(wiring: Wiring, crm: str, workspace: str) -> Account:
             f"there is no workspace {workspace!r}: CRM_WORKSPACES names {', '.join(known)}"
         )
     return wiring.account(workspace or known[0], crm)
-
-
-def _consent(account: Account) -> Consent:
-    if account.connector.consent is None:
-        raise ConfigurationError(
-            f"{account.connector.title} needs nobody's consent: it logs in with its variables, "
-            "see .env.example"
-        )
-    return account.connector.consent
 
 
 def _ask(page: str, redirect_url: str, state: str, *, paste: bool, wait: int) -> str:

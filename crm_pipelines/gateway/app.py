@@ -6,7 +6,7 @@ from fastapi import FastAPI, Response
 from fastapi.responses import PlainTextResponse
 
 from crm_pipelines import __version__
-from crm_pipelines.gateway import problems
+from crm_pipelines.gateway import consent, problems
 from crm_pipelines.reports.health import Health, State
 from crm_pipelines.wiring import Wiring
 
@@ -17,10 +17,11 @@ def create_app(wiring: Wiring) -> FastAPI:
     """The application over this environment; whoever built the wiring closes it."""
     app = FastAPI(
         title="crm_pipelines gateway",
-        summary="How the mirrors are doing.",
+        summary="How the mirrors are doing, and access to CRMs.",
         version=__version__,
     )
     problems.install(app)
+    app.include_router(consent.routes(wiring))
 
     @app.get("/health", responses={503: {"model": Health, "description": "Nothing can work."}})
     def health(response: Response) -> Health:

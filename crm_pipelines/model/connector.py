@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from crm_pipelines.model.call import Budget, Limits
-from crm_pipelines.model.errors import Unreachable
+from crm_pipelines.model.errors import ConfigurationError, Unreachable
 from crm_pipelines.model.source import Source
 from crm_pipelines.model.stream import Stream
 from crm_pipelines.model.strictness import Strictness
-from crm_pipelines.model.tokens import Consent, TokenStore
+from crm_pipelines.model.tokens import Consent, Tokens, TokenStore
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -70,6 +70,24 @@ class Account:
     def limits(self) -> Limits:
         """What its plan allows."""
         return self.connector.limits(self.settings)
+
+    @property
+    def consent(self) -> Consent:
+        """How people grant access. Raises ``ConfigurationError`` where nobody has to."""
+        if self.connector.consent is None:
+            raise ConfigurationError(
+                f"{self.connector.title} needs nobody's consent: it logs in with its variables, "
+                "see .env.example"
+            )
+        return self.connector.consent
+
+    def grant(self, code: str, redirect_url: str) -> Tokens:
+        """Exchange a code for tokens and keep them. Raises ``BadCredentials``."""
+        tokens = self.consent.redeem(self.settings, code, redirect_url)
+        store = self.tokens()
+        with store.alone():
+            store.write(tokens, "grant")
+        return tokens
 
     def open(self, budget: Budget) -> Source:
         """Log in; calls are paid from the budget. Raises ``CircuitOpen``, and errors of logins."""
