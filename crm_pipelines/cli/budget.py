@@ -60,7 +60,7 @@ def _plain(value: object) -> str:
 
 def _show(console: Console, one: AccountBudget) -> None:
     console.print(_headline(one), highlight=False)
-    table = Table(pad_edge=False)
+    table = Table()
     table.add_column("priority")
     table.add_column("for", style="dim")
     table.add_column("spent", justify="right")
@@ -70,7 +70,7 @@ def _show(console: Console, one: AccountBudget) -> None:
         table.add_row(priority.label, claim.what, f"{spent:,}", f"{left:,}")
     console.print(table)
     if one.usage:
-        table = Table(pad_edge=False)
+        table = Table()
         for column in ("stream", "priority"):
             table.add_column(column)
         for column in ("spent", "calls"):

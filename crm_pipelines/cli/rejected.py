@@ -124,7 +124,7 @@ def _show_list(label: str, number: int, rows: list[dict[str, Any]]) -> None:
         return
     more = f", the last {len(rows)} are shown" if number > len(rows) else ""
     title = f"{label.removeprefix('default: ')}: {number:,} rejected{more}"
-    table = Table(title=title, title_justify="left", pad_edge=False)
+    table = Table(title=title, title_justify="left")
     for column in ("record", "rejected at (UTC)", "reasons"):
         table.add_column(column, overflow="fold")
     for row in rows:

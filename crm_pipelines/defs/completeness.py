@@ -95,7 +95,7 @@ def _sentence(found: Found) -> str:
         for name, ids in (
             ("missing", found.missing),
             ("stale", found.stale),
-            ("ghosts (gone in the CRM, alive here: a full sync buries them)", found.ghosts),
+            ("gone in the CRM but alive here (a full sync buries them)", found.ghosts),
         )
         if ids
     ]
