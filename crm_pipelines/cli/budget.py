@@ -13,7 +13,7 @@ from rich.table import Table
 
 from crm_pipelines import home
 from crm_pipelines.budget.account import AccountBudget
-from crm_pipelines.model.errors import ConfigurationError
+from crm_pipelines.cli.selection import choose_accounts
 from crm_pipelines.model.priority import CLAIMS
 
 WIDTH = 110
@@ -38,13 +38,9 @@ def budget(
     """
     with home.ready() as ready:
         home.bring_up_to_date(ready.wiring.database)
-        found = [
-            one
-            for one in ready.wiring.budgets()
-            if crm in ("", one.crm) and workspace in (None, one.workspace)
-        ]
-    if not found:
-        raise ConfigurationError("there is no such CRM or workspace that is set up")
+        chosen = choose_accounts(ready.wiring, crm, workspace)
+        names = {(account.workspace, account.crm) for account in chosen}
+        found = [one for one in ready.wiring.budgets() if (one.workspace, one.crm) in names]
     if as_json:
         plain = [{**asdict(one), "by_priority": one.by_priority} for one in found]
         typer.echo(json.dumps(plain, indent=2, default=_plain))

@@ -14,10 +14,10 @@ from rich.table import Table
 
 from crm_pipelines import home
 from crm_pipelines.cli.exits import Exit
+from crm_pipelines.cli.selection import choose_accounts
 from crm_pipelines.model.connector import Account
 from crm_pipelines.model.errors import BudgetSpent, ConfigurationError, CrmError
 from crm_pipelines.reports.checkup import Checkup
-from crm_pipelines.wiring import Wiring
 
 WIDTH = 110
 SAMPLE_FIELDS = 6
@@ -46,7 +46,7 @@ def check(
     worst = Exit.GOOD
     with home.ready() as ready:
         home.bring_up_to_date(ready.wiring.database)
-        for account in _chosen(ready.wiring, crm, workspace):
+        for account in choose_accounts(ready.wiring, crm, workspace):
             try:
                 found.append(ready.wiring.check_up(account))
             except BudgetSpent as error:
@@ -62,22 +62,6 @@ def check(
         for one in found:
             _show(console, one)
     raise typer.Exit(worst)
-
-
-def _chosen(wiring: Wiring, crm: str, workspace: str | None) -> list[Account]:
-    if workspace is not None and workspace not in wiring.settings.workspaces:
-        raise ConfigurationError(f"there is no workspace {workspace!r} in CRM_WORKSPACES")
-    known = sorted({account.crm for account in wiring.accounts})
-    if crm and crm not in known:
-        raise ConfigurationError(f"there is no CRM {crm!r}: {', '.join(known)} are known")
-    chosen = [
-        account
-        for account in wiring.configured_accounts
-        if crm in ("", account.crm) and workspace in (None, account.workspace)
-    ]
-    if not chosen:
-        raise ConfigurationError(f"{crm or 'no CRM'} is not set up: see .env.example")
-    return chosen
 
 
 def _complain(account: Account, words: str) -> None:

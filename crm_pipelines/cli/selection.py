@@ -43,6 +43,23 @@ def choose(wiring: Wiring, names: Sequence[str], workspace: str | None) -> list[
     return [one for one in everything if any(_means(name, one) for name in names)]
 
 
+def choose_accounts(wiring: Wiring, crm: str, workspace: str | None) -> list[Account]:
+    """The accounts that a CRM's name means, all of them for none. Raises ``ConfigurationError``."""
+    if workspace is not None and workspace not in wiring.settings.workspaces:
+        raise ConfigurationError(f"there is no workspace {workspace!r} in CRM_WORKSPACES")
+    known = sorted({account.crm for account in wiring.accounts})
+    if crm and crm not in known:
+        raise ConfigurationError(f"there is no CRM {crm!r}: {', '.join(known)} are known")
+    chosen = [
+        account
+        for account in wiring.configured_accounts
+        if crm in ("", account.crm) and workspace in (None, account.workspace)
+    ]
+    if not chosen:
+        raise ConfigurationError(f"{crm or 'no CRM'} is not set up: see .env.example")
+    return chosen
+
+
 def _means(name: str, one: Chosen) -> bool:
     crm, _, stream = name.partition(".")
     if one.account.crm != crm:

@@ -24,11 +24,6 @@ class Ours:
     account: Account
     stream: Stream
 
-    def count(self) -> int:
-        """Live rows."""
-        with self.database.connection() as connection:
-            return int(self._run(connection, "alive")[0]["records"])
-
     def by_day(self) -> dict[date, int]:
         """Live rows by the day of their cursor field, in UTC."""
         with self.database.connection() as connection:

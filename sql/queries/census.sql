@@ -35,11 +35,6 @@ SELECT id::text AS id, theirs, ours,
             OR l.stamp > t.{stamp}) AS found
  ORDER BY verdict, id;
 
--- name: alive
--- Live rows of the stream.
-SELECT count(*) AS records FROM {table} AS t
- WHERE t.workspace_id = %(workspace)s AND t._deleted_at IS NULL AND ({scope});
-
 -- name: exists
 -- Whether the mirror was ever made.
 SELECT to_regclass(%(table)s) IS NOT NULL AS made;

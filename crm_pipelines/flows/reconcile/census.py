@@ -16,6 +16,7 @@ from crm_pipelines.model.window import OVERLAP
 from crm_pipelines.store import history
 from crm_pipelines.store.census import Ours
 from crm_pipelines.store.database import Database
+from crm_pipelines.store.inspect import count_alive
 
 SAMPLE = 100
 """Ghosts of a list without counts that are looked up once more: as many as fit one call."""
@@ -80,7 +81,7 @@ def take_census(account: Account, stream: Stream, *, database: Database, budget:
         if row["id"] in wrong and stamp is not None:
             by_day[f"{stamp:%Y-%m-%d}"] = by_day.get(f"{stamp:%Y-%m-%d}", 0) + 1
     return Found(
-        here=ours.count(),
+        here=count_alive(database, account, stream),
         there=listing.total,
         missing=found.get("missing", []),
         stale=found.get("stale", []),
