@@ -75,16 +75,3 @@ CREATE TABLE sync.push_rules (
     warm_lead_score  integer NOT NULL,
     updated_at       timestamptz NOT NULL DEFAULT clock_timestamp()
 );
-
--- Who may call the gateway. A key is shown once; only its hash is kept.
-CREATE TABLE sync.api_keys (
-    id            text PRIMARY KEY,
-    workspace_id  text NOT NULL,
-    name          text NOT NULL,
-    hash          bytea NOT NULL UNIQUE,
-    scopes        text[] NOT NULL,
-    created_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
-    last_used_at  timestamptz,
-    revoked_at    timestamptz
-);
-REVOKE ALL ON sync.api_keys FROM PUBLIC;
