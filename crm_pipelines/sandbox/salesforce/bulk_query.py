@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,6 @@ from crm_pipelines.sandbox.salesforce.answers import Problem, empty, json_answer
 from crm_pipelines.sandbox.salesforce.company import Company
 from crm_pipelines.sandbox.salesforce.csv_rows import fetch_lines, spelled
 from crm_pipelines.sandbox.salesforce.door import Call
-from crm_pipelines.sandbox.salesforce.job_files import write_lines
 from crm_pipelines.sandbox.salesforce.job_runner import JobRunner, Outcome
 from crm_pipelines.sandbox.salesforce.jobs import (
     TERMINAL,
@@ -22,10 +22,15 @@ from crm_pipelines.sandbox.salesforce.jobs import (
     dialect_of,
     wanted_dialect,
 )
+from crm_pipelines.sandbox.salesforce.prepared_results import PreparedResults, state_of
+from crm_pipelines.sandbox.salesforce.result_file import ResultFile, write_rows
 from crm_pipelines.sandbox.salesforce.soql.bulk_rules import refuse_fields, refuse_syntax
 from crm_pipelines.sandbox.salesforce.soql.parser import parse
 from crm_pipelines.sandbox.salesforce.soql.plan import Plan, compile_query
 from crm_pipelines.sandbox.salesforce.tables import open_snapshot
+
+_BIN_EDGE = re.compile(r"_deleted_at > '([^']*)'")
+"""The only thing in a statement that moves with the clock."""
 
 
 class BulkQuery:
@@ -33,6 +38,7 @@ class BulkQuery:
 
     def __init__(self, company: Company, jobs: Jobs, runner: JobRunner) -> None:
         self._company, self._jobs, self._runner = company, jobs, runner
+        self._prepared = PreparedResults(company.files / "prepared")
 
     def make(self, call: Call) -> Response:
         """A new job on the data of this moment."""
@@ -99,7 +105,7 @@ class BulkQuery:
 
     def path(self, job: Job) -> Path:
         """Where a job's results lie."""
-        return self._company.files / f"{job.id}.csv"
+        return self._company.files / f"{job.id}.results"
 
     def _plan(self, soql: str, operation: str) -> Plan:
         query = parse(soql)
@@ -144,17 +150,30 @@ class BulkQuery:
             for output in plan.outputs
             for sql, kind in zip(output.columns, output.types, strict=True)
         ]
-        header = [".".join(output.path) for output in plan.outputs]
-        dialect = dialect_of(job)
-        select = plan.select(spelled(columns, dialect[0]))
+        delimiter, ending = dialect_of(job)
+        names = (".".join(output.path) for output in plan.outputs)
+        header = (delimiter.join(f'"{name}"' for name in names) + ending).encode()
+        select = plan.select(spelled(columns, delimiter, ending))
         lines = fetch_lines(reader, select, plan.parameters)
-        return write_lines(self.path(job), header, lines, dialect)
+        origin = (header, plan.parameters, *_origin(reader, select))
+        path = self.path(job)
+        self._prepared.give(path, origin, lambda part: write_rows(part, header, lines))
+        with ResultFile(path) as file:
+            return file.rows
 
     def _to_fail(self) -> bool:
         if self._company.limits["bulk_jobs_to_fail"] > 0:
             self._company.limits["bulk_jobs_to_fail"] -= 1
             return True
         return False
+
+
+def _origin(reader: sqlite3.Connection, select: str) -> tuple[object, ...]:
+    """What decides a statement's result: its text, the data, and how much the bin has lost."""
+    edges = _BIN_EDGE.findall(select)
+    lost = "SELECT COUNT(*) FROM salesforce_deletion WHERE deleted_at <= ?"
+    counts = [reader.execute(lost, (edge,)).fetchone()[0] for edge in edges]
+    return _BIN_EDGE.sub("", select), counts, 0
 
 
 def _first_view(job: Job) -> dict[str, Any]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Iterator
+from pathlib import Path
 
 from starlette.responses import Response, StreamingResponse
 
@@ -11,8 +13,8 @@ from crm_pipelines.sandbox.salesforce.answers import Problem, json_answer, not_f
 from crm_pipelines.sandbox.salesforce.bulk_query import BulkQuery
 from crm_pipelines.sandbox.salesforce.company import Company
 from crm_pipelines.sandbox.salesforce.door import Call, accepts_gzip
-from crm_pipelines.sandbox.salesforce.job_files import gzipped, read_page
 from crm_pipelines.sandbox.salesforce.jobs import Job, Jobs
+from crm_pipelines.sandbox.salesforce.result_file import ResultFile
 
 _PARALLEL = 5
 _PARALLEL_SINCE = 58.0
@@ -44,9 +46,10 @@ class BulkResults:
             "Sforce-NumberOfRecords": str(count),
             "Sforce-Locator": "null" if after >= job.rows else make_locator(job, after, 0),
         }
-        pieces = read_page(self._queries.path(job), first, sent)
-        if accepts_gzip(call.request):
-            pieces, headers["Content-Encoding"] = gzipped(pieces), "gzip"
+        packed = accepts_gzip(call.request)
+        if packed:
+            headers["Content-Encoding"] = "gzip"
+        pieces = _pieces(self._queries.path(job), first, sent, packed=packed)
         return StreamingResponse(pieces, headers=headers, media_type="text/csv")
 
     def addresses(self, call: Call) -> Response:
@@ -82,6 +85,11 @@ class BulkResults:
                 f"retrieved with {call.version}",
             )
         return job
+
+
+def _pieces(path: Path, first: int, count: int, *, packed: bool) -> Iterator[bytes]:
+    with ResultFile(path) as file:
+        yield from file.gzipped(first, count) if packed else file.plain(first, count)
 
 
 def make_locator(job: Job, first: int, size: int) -> str:

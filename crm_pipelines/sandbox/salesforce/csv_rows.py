@@ -15,8 +15,8 @@ _TOGETHER = 8
 """Operands of one chain: long ones are deep expressions, and concatenation copies at each step."""
 
 
-def spelled(columns: Sequence[str], delimiter: str) -> str:
-    """SQL of a line without its end: every value in quotes, null as an empty one.
+def spelled(columns: Sequence[str], delimiter: str, ending: str = "") -> str:
+    """SQL of a line: every value in quotes, null as an empty one.
 
     ``printf`` ends a value at a NUL, so rows that have one are put together value by value.
     """
@@ -24,7 +24,7 @@ def spelled(columns: Sequence[str], delimiter: str) -> str:
     quick = f" || '{delimiter}' || ".join(_formatted(group, delimiter) for group in groups)
     slow = _chain([_quoted(column) for column in columns], f" || '{delimiter}' || ")
     nul = _chain([f"instr({column}, char(0))" for column in columns], " OR ")
-    return f"CASE WHEN {nul} THEN {slow} ELSE {quick} END"
+    return f"CASE WHEN {nul} THEN {slow} ELSE {quick} END || '{ending}'"
 
 
 def fetch_lines(

@@ -16,6 +16,7 @@ from crm_pipelines.sandbox.salesforce.custom_fields import CustomFields
 from crm_pipelines.sandbox.salesforce.extras import Extras
 from crm_pipelines.sandbox.salesforce.levers import Levers
 from crm_pipelines.sandbox.salesforce.population.filling import fill
+from crm_pipelines.sandbox.salesforce.prepared_results import track_changes
 from crm_pipelines.sandbox.salesforce.quota import Quota, exceeded
 from crm_pipelines.sandbox.salesforce.records import Records
 from crm_pipelines.sandbox.salesforce.resources import Resources
@@ -65,6 +66,8 @@ class Salesforce:
         world = self.company.world
         if not world.database.rows("SELECT 1 FROM salesforce_meta WHERE key = 'filled'"):
             fill(world.database, self.company.catalog, world.sizes, world.seed)
+        with world.database.transaction() as connection:
+            track_changes(connection, [each.table for each in self.company.catalog])
 
     def refuse(self, kind: str) -> Response:
         """Salesforce's wording for a fault."""

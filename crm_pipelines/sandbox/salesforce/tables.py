@@ -24,6 +24,7 @@ CREATE TABLE IF NOT EXISTS salesforce_cursor
     (locator TEXT PRIMARY KEY, made_at TEXT, soql TEXT, deleted INTEGER, ids BLOB);
 CREATE TABLE IF NOT EXISTS salesforce_job
     (id TEXT PRIMARY KEY, kind TEXT, state TEXT, made_at TEXT, polls INTEGER, body TEXT);
+CREATE TABLE IF NOT EXISTS salesforce_change (name TEXT PRIMARY KEY, changes INTEGER);
 CREATE TABLE IF NOT EXISTS salesforce_deletion (sobject TEXT, id TEXT, deleted_at TEXT);
 CREATE TABLE IF NOT EXISTS salesforce_field (sobject TEXT, name TEXT, body TEXT, gone INTEGER,
     PRIMARY KEY (sobject, name));
