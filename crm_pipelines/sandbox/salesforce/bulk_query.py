@@ -173,7 +173,7 @@ def _origin(reader: sqlite3.Connection, select: str) -> tuple[object, ...]:
     edges = _BIN_EDGE.findall(select)
     lost = "SELECT COUNT(*) FROM salesforce_deletion WHERE deleted_at <= ?"
     counts = [reader.execute(lost, (edge,)).fetchone()[0] for edge in edges]
-    return _BIN_EDGE.sub("", select), counts, 0
+    return _BIN_EDGE.sub("", select), counts, state_of(reader, select)
 
 
 def _first_view(job: Job) -> dict[str, Any]:
