@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 import uuid
 from collections.abc import Callable
@@ -78,6 +79,7 @@ class Ledger:
         self._slot: datetime | None = None
         self._in_trouble = False
         self._pace = Pace()
+        self._counting = threading.Lock()  # several threads may download at once
         self.calls = 0
         self.tokens = 0
 
@@ -105,14 +107,12 @@ class Ledger:
         if row["verdict"] == "spent":
             raise BudgetSpent(self._spent_words(), row["until"].astimezone(UTC))
         self._day, self._slot, self._in_trouble = row["day"], row["slot"], row["failures"] > 0
-        self.calls += 1
-        self.tokens += call.cost
+        self._count(1, call.cost)
 
     def refund(self, call: Call) -> None:
         """The call never left."""
         self._database.run("budget.refund", {**self._about(), "day": self._day, "cost": call.cost})
-        self.calls -= 1
-        self.tokens -= call.cost
+        self._count(-1, -call.cost)
 
     def learn(self, seen: Observation) -> None:
         """Correct the ledger by the CRM's own figures; others may use the same account."""
@@ -159,6 +159,11 @@ class Ledger:
         """Shut the door for every process of this account."""
         self._in_trouble = True
         self._breaker.block(trouble)
+
+    def _count(self, calls: int, tokens: int) -> None:
+        with self._counting:
+            self.calls += calls
+            self.tokens += tokens
 
     def _ask(self, values: dict[str, Any]) -> dict[str, Any]:
         self._pace.begin()

@@ -46,6 +46,7 @@ def describe_outcome(
         **{name: manifest.notes[name] for name in FIGURES if name in manifest.notes},
         **{name: value for name, value in manifest.notes.items() if name.endswith("_seconds")},
         "slice": manifest.slice.describe(),
+        **{name: manifest.notes[name] for name in ("read_by",) if manifest.notes.get(name)},
         "went_on_from_checkpoint": bool(manifest.notes["resumed"]),
         **_drift(manifest.notes[NOTE]),
         "remarks": manifest.notes["remarks"],

@@ -26,6 +26,7 @@ class Landing(Protocol):
     """Where the records of a large page are put down while they arrive.
 
     They count once the page has been yielded; an attempt that fails is followed by a new landing.
+    Several may be filled at the same time, each by one thread.
     """
 
     def put(self, records: pa.Table) -> None:
@@ -37,11 +38,13 @@ class Page:
     """Some records as they came, and the place behind them (``None``: that was the last page).
 
     ``records`` is a table or the landing that holds them: either one ``_raw`` column of JSON
-    texts or one text column per CRM field.
+    texts or one text column per CRM field. ``way`` says in words how it was asked for, where a
+    connector has a choice.
     """
 
     records: pa.Table | Landing
     next_place: Place | None
+    way: str = ""
 
 
 class Source(Protocol):

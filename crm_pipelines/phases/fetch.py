@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from contextlib import closing
 from datetime import datetime
@@ -23,8 +24,8 @@ PHASE = "fetch"
 CHUNK = 4 << 20
 """Bytes of a page's records that are stored together: what every later phase holds at a time."""
 
-Progress = Callable[[int], None]
-"""Told how many records have come so far."""
+Progress = Callable[[int, str], None]
+"""Told how many records have come so far, and by which way."""
 
 
 class Purse(Protocol):
@@ -77,9 +78,12 @@ def fetch(
         )
         opened(checkpoint)
         part = reach_back(part, options) if unfilled(known, checkpoint.fields) else part
+        way = ""
         try:
             if not checkpoint.complete:
-                _read_on(stream, part, source, purse, staging, checkpoints, checkpoint, progress)
+                way = _read_on(
+                    stream, part, source, purse, staging, checkpoints, checkpoint, progress
+                )
         except BaseException:
             checkpoints.release(checkpoint.key)
             raise
@@ -95,6 +99,7 @@ def fetch(
         chunks=tuple(checkpoint.chunks),
         raw=tuple(checkpoint.chunks),
         notes={
+            "read_by": way,
             "api_calls": checkpoint.api_calls,
             "tokens": checkpoint.tokens,
             "resumed": checkpoint.resumed,
@@ -128,7 +133,8 @@ def _read_on(
     checkpoints: Checkpoints,
     checkpoint: Checkpoint,
     progress: Progress,
-) -> None:
+) -> str:
+    """Every page that is still to come; by which way they came."""
     calls, tokens = checkpoint.api_calls, checkpoint.tokens
 
     def settle(place: Place | None) -> None:
@@ -139,30 +145,38 @@ def _read_on(
         settle(place)
         checkpoints.keep(checkpoint)
 
-    def land() -> Pier:
-        return Pier(staging, checkpoint.key, len(checkpoint.chunks))
+    numbers = itertools.count()
 
+    def land() -> Pier:
+        return Pier(staging, checkpoint.key, next(numbers))
+
+    way = ""
     rows = sum(chunk.rows for chunk in checkpoint.chunks)
     try:
         for page in source.open().pages(stream, part, checkpoint.place, keep, land):
             settle(page.next_place)
-            chunks = _settle(page, checkpoint, staging)
+            chunks = _settle(page, land, len(checkpoint.chunks))
             checkpoint.complete = page.next_place is None
             checkpoints.keep(checkpoint, *chunks)
             rows += sum(chunk.rows for chunk in chunks)
-            progress(rows)
+            way = page.way
+            progress(rows, way)
     except BaseException as error:
         settle(checkpoint.place)
         if isinstance(error, CrmError):
             checkpoints.keep(checkpoint)
         raise
+    return way
 
 
 class Pier:
-    """Where the records of one page lie until it is whole; ``first`` numbers their chunks."""
+    """Where the records of one page lie until it is whole.
 
-    def __init__(self, staging: Staging, key: str, first: int) -> None:
-        self._staging, self._key, self._first = staging, key, first
+    ``number`` tells it from others, which may be filled at the same time.
+    """
+
+    def __init__(self, staging: Staging, key: str, number: int) -> None:
+        self._staging, self._key, self._number = staging, key, number
         self._waiting: list[pa.Table] = []
         self._landed: list[Chunk] = []
 
@@ -173,24 +187,27 @@ class Pier:
         if sum(table.nbytes for table in self._waiting) >= CHUNK:
             self._land()
 
-    def settle(self) -> list[Chunk]:
-        """The page is whole: the chunks that hold it."""
+    def settle(self, first: int) -> list[Chunk]:
+        """The page is whole: the chunks that hold it, numbered from ``first`` on."""
         if self._waiting:
             self._land()
-        return [self._staging.settle(part) for part in self._landed]
+        return [
+            self._staging.settle(part, number) for number, part in enumerate(self._landed, first)
+        ]
 
     def _land(self) -> None:
         import pyarrow as pa
 
-        number, records = self._first + len(self._landed), pa.concat_tables(self._waiting)
+        name = f"{self._number:06d}-{len(self._landed)}"
+        records = pa.concat_tables(self._waiting)
         self._waiting.clear()
-        self._landed.append(self._staging.land(self._key, PHASE, number, records))
+        self._landed.append(self._staging.land(self._key, PHASE, name, records))
 
 
-def _settle(page: Page, checkpoint: Checkpoint, staging: Staging) -> list[Chunk]:
+def _settle(page: Page, land: Callable[[], Pier], first: int) -> list[Chunk]:
     """The chunks of a page that is whole."""
     pier = page.records
     if not isinstance(pier, Pier):
-        pier = Pier(staging, checkpoint.key, len(checkpoint.chunks))
+        pier = land()
         pier.put(page.records)
-    return pier.settle()
+    return pier.settle(first)

@@ -48,13 +48,13 @@ class Staging:
 
     def write(self, key: str, phase: str, number: int, table: pa.Table) -> Chunk:
         """Store one chunk; a chunk of that number that was there before is replaced."""
-        return self.settle(self.land(key, phase, number, table))
+        return self.settle(self.land(key, phase, f"{number:06d}", table), number)
 
-    def land(self, key: str, phase: str, number: int, table: pa.Table) -> Chunk:
-        """Store what may become the chunk of that number, for ``settle``."""
+    def land(self, key: str, phase: str, name: str, table: pa.Table) -> Chunk:
+        """Store what may become a chunk, for ``settle``, under a name of its own."""
         import pyarrow as pa
 
-        path = f"{quote(key)}/{phase}/{number:06d}.arrow{_PART}"
+        path = f"{quote(key)}/{phase}/{name}.arrow{_PART}"
         target = f"{self._root}/{path}"
         options = pa.ipc.IpcWriteOptions(compression="lz4")
         with roomy(self._root):
@@ -67,9 +67,9 @@ class Staging:
         pa.default_memory_pool().release_unused()  # what one chunk needed the next may not
         return Chunk(path, table.num_rows)
 
-    def settle(self, landed: Chunk) -> Chunk:
-        """Make a chunk of what was landed, in place of one that was there before."""
-        path = landed.path.removesuffix(_PART)
+    def settle(self, landed: Chunk, number: int) -> Chunk:
+        """Make what was landed the chunk of that number, in place of one that was there before."""
+        path = f"{landed.path.rpartition('/')[0]}/{number:06d}.arrow"
         with roomy(self._root):
             self._files.move(f"{self._root}/{landed.path}", f"{self._root}/{path}")
         return Chunk(path, landed.rows)

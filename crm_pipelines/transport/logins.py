@@ -68,15 +68,20 @@ class Session:
         self._lock = threading.Lock()
         self._held: Tokens | None = None
         self._worthless = ""
+        self._sent = threading.local()
 
     def headers(self) -> Mapping[str, str]:
         """The bearer token. Raises ``BadCredentials``, ``Unreachable``, ``RetriableError``."""
-        return {"Authorization": f"Bearer {self._tokens().access_token}"}
+        self._sent.token = self._tokens().access_token
+        return {"Authorization": f"Bearer {self._sent.token}"}
 
     def renew(self) -> None:
-        """The CRM does not take the access token any more."""
+        """The CRM does not take the access token any more that this thread sent last.
+
+        Another thread may have noticed before, and a new one be there already.
+        """
         with self._lock:
-            self._worthless = self._held.access_token if self._held else ""
+            self._worthless = getattr(self._sent, "token", "")
 
     def address(self) -> str:
         """Where the account's API is, as far as the login told; logs in if need be."""

@@ -123,7 +123,8 @@ def test_killed_while_a_page_is_on_its_way(ground: Ground) -> None:
 
 @both
 def test_killed_while_a_page_is_stored(ground: Ground) -> None:
-    with stuck_at(staged(ground.values, ground.name, KEY, "fetch", 2)), ground.start() as run:
+    third = staged(ground.values, ground.name, KEY, "fetch", 2).with_name("000002-0.arrow")
+    with stuck_at(third), ground.start() as run:
         run.await_words(f"fetch {2 * PAGE[ground.name]} records")
         await_that(lambda: len(ground.pages()) == 3, "the third page")
         run.kill()

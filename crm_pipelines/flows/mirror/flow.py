@@ -109,12 +109,20 @@ class Mirror:
                 purse=purse,
                 staging=self.staging,
                 checkpoints=self.checkpoints,
-                progress=lambda rows: self.progress("fetch", f"{rows:,} records"),
+                progress=self._tell_fetched,
                 opened=opened.append,
                 known=recall(self.database, self.about).fields,
             )
             manifest = self._confirmed(manifest, purse)
+        if manifest.notes["read_by"]:
+            self.log.info(
+                f"Read {manifest.rows} records of {self.account.crm} {self.stream.name} by "
+                f"{manifest.notes['read_by']}"
+            )
         return manifest.advance(notes=_took("fetch", begun))
+
+    def _tell_fetched(self, rows: int, way: str) -> None:
+        self.progress("fetch", f"{rows:,} records" + (f" by {way}" if way else ""))
 
     def _confirmed(self, manifest: Manifest, purse: Ledger) -> Manifest:
         """What would be taken for deleted was looked up; a list that lied is not used."""
