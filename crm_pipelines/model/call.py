@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -16,7 +17,9 @@ GENERAL = "general"
 
 @dataclass(frozen=True)
 class Call:
-    """One request. ``cost`` is in the CRM's own unit; ``kind`` names the burst window it is in.
+    """One request. ``content`` may be a file, which is sent bit by bit.
+
+    ``cost`` is in the CRM's own unit; ``kind`` names the burst window it is in.
 
     ``safe`` says that sending it twice does no harm (reads, and writes that settle on the same
     result); only such calls are repeated when it is not known whether they were applied.
@@ -26,7 +29,7 @@ class Call:
     path: str
     params: Mapping[str, str] = field(default_factory=dict)
     json: Any = None
-    content: bytes | None = None
+    content: bytes | Path | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     cost: int = 1
     kind: str = GENERAL

@@ -27,7 +27,7 @@ from crm_pipelines.model.errors import (
 )
 from crm_pipelines.transport.retries import Retries, failure, pause
 from crm_pipelines.transport.timeouts import Timeouts
-from crm_pipelines.transport.wire import connect, limit
+from crm_pipelines.transport.wire import body, connect, limit
 
 Answer = TypeVar("Answer")
 
@@ -139,13 +139,14 @@ class Door:
                 response.close()
 
     def _request(self, call: Call, headers: dict[str, str]) -> httpx.Request:
+        content, length = body(call.content)
         return self._client.build_request(
             call.method,
             call.path,
             params=dict(call.params) or None,
             json=call.json,
-            content=call.content,
-            headers=headers,
+            content=content,
+            headers={**headers, **length},
         )
 
     @contextmanager

@@ -7,11 +7,15 @@ import ssl
 import time
 from collections.abc import Iterator
 from functools import lru_cache
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
 
 from crm_pipelines.transport.timeouts import Timeouts
+
+PIECE = 1 << 16
+"""Bytes of a file that are sent at a time."""
 
 
 def connect(base_url: str, timeouts: Timeouts) -> httpx.Client:
@@ -29,6 +33,19 @@ def limit(response: httpx.Response, request: httpx.Request, seconds: float) -> N
     """Make reading the open response fail when the whole request takes longer than that."""
     assert isinstance(response.stream, httpx.SyncByteStream)
     response.stream = _Limited(response.stream, request, time.monotonic() + seconds)
+
+
+def body(content: bytes | Path | None) -> tuple[bytes | Iterator[bytes] | None, dict[str, str]]:
+    """What to send, and the header that tells its length where httpx cannot know it."""
+    if isinstance(content, Path):
+        return _pieces(content), {"Content-Length": str(content.stat().st_size)}
+    return content, {}
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while piece := file.read(PIECE):
+            yield piece
 
 
 class _Limited(httpx.SyncByteStream):

@@ -8,11 +8,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
-from crm_pipelines.connectors.salesforce.answers import classify, observe
 from crm_pipelines.connectors.salesforce.census import Census
 from crm_pipelines.connectors.salesforce.csv_pages import read_page
 from crm_pipelines.connectors.salesforce.describe import columns, described, stamp_of
-from crm_pipelines.connectors.salesforce.login import log_in
+from crm_pipelines.connectors.salesforce.opening import open_door
 from crm_pipelines.connectors.salesforce.probe import introduce, probe, whole_price
 from crm_pipelines.connectors.salesforce.settings import SalesforceSettings
 from crm_pipelines.connectors.salesforce.streams import SalesforceStream
@@ -202,17 +201,7 @@ def open_source(
     settings: SalesforceSettings, budget: Budget, tokens: TokenStore
 ) -> SalesforceSource:
     """Open the org that the settings name."""
-    login, address = log_in(settings, tokens)
-    door = Door(
-        "Salesforce",
-        address,
-        budget=budget,
-        login=login,
-        classify=classify,
-        observe=observe,
-        timeouts=settings,
-    )
-    return SalesforceSource(door, settings)
+    return SalesforceSource(open_door(settings, budget, tokens), settings)
 
 
 def _soql(stream: SalesforceStream, fields: tuple[Field, ...], part: Slice) -> str:
