@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _SUFFIX = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
@@ -10,14 +11,34 @@ _SHAPE = re.compile(r"[0-9A-Za-z]{15}(?:[0-9A-Za-z]{3})?")
 _POD = "5Y0"
 
 
+_PAIRS = [
+    (first + second, second.isupper() << 1 | first.isupper())
+    for first in DIGITS
+    for second in DIGITS
+]
+"""Two digits and which of them are capitals, by value."""
+
+
 def make_id(prefix: str, number: int) -> str:
     """The 18-character Id of the ``number``-th record of the object with this prefix."""
-    digits = []
-    for _ in range(9):
+    rest, last = divmod(number, 62**2)
+    rest, middle = divmod(rest, 62**2)
+    rest, first = divmod(rest, 62)
+    start, capitals = _head(prefix, rest)
+    digit, (pair, high), (end, highest) = DIGITS[first], _PAIRS[middle], _PAIRS[last]
+    bits = digit.isupper() | high << 1 | highest << 3
+    return start + digit + pair + end + capitals + _SUFFIX[bits]
+
+
+@lru_cache
+def _head(prefix: str, number: int) -> tuple[str, str]:
+    """The first ten characters, which many records share, and what tells their capitals."""
+    digits = ""
+    for _ in range(4):
         number, rest = divmod(number, 62)
-        digits.append(DIGITS[rest])
-    short = prefix + _POD + "".join(reversed(digits))
-    return short + suffix(short)
+        digits = DIGITS[rest] + digits
+    start = prefix + _POD + digits
+    return start, suffix(start)[:2]
 
 
 def suffix(short: str) -> str:

@@ -11,10 +11,10 @@ from crm_pipelines.sandbox.salesforce.population import awkward
 from crm_pipelines.sandbox.salesforce.population.pools import LAST_NAMES, Value, pool
 from crm_pipelines.sandbox.salesforce.schema.fields import Field
 from crm_pipelines.sandbox.salesforce.schema.objects import SObject
-from crm_pipelines.sandbox.salesforce.soql.spans import stamp
 
 _FIRST_DAY = datetime(2015, 1, 1, tzinfo=UTC)
 _SECONDS = int((datetime(2026, 6, 30, tzinfo=UTC) - _FIRST_DAY).total_seconds())
+_DAYS = [(_FIRST_DAY + timedelta(days=n)).date().isoformat() for n in range(_SECONDS // 86_400 + 1)]
 _NULLS = 0.3
 
 Counts = dict[str, int]
@@ -110,4 +110,6 @@ class Columns:
 
 
 def _stamp(seconds: int) -> str:
-    return stamp(_FIRST_DAY + timedelta(seconds=seconds))
+    days, rest = divmod(seconds, 86_400)
+    minutes, second = divmod(rest, 60)
+    return f"{_DAYS[days]}T{minutes // 60:02d}:{minutes % 60:02d}:{second:02d}.000Z"

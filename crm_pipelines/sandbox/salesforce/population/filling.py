@@ -7,24 +7,31 @@ from __future__ import annotations
 from crm_pipelines.sandbox.database import Database
 from crm_pipelines.sandbox.salesforce.catalog import Catalog
 from crm_pipelines.sandbox.salesforce.population.columns import Columns, Counts
+from crm_pipelines.sandbox.salesforce.schema.objects import SObject
 from crm_pipelines.sandbox.salesforce.tables import create_indexes
 from crm_pipelines.sandbox.world import Sizes
 
 _CHUNK = 2_000
 
 _AGREE = {
-    "Opportunity": "SET ForecastCategory = CASE StageName WHEN 'Closed Won' THEN 'Closed' "
-    "WHEN 'Closed Lost' THEN 'Omitted' ELSE 'Pipeline' END",
-    "Contact": "SET IsEmailBounced = CASE WHEN EmailBouncedDate IS NULL THEN 'false' "
-    "ELSE 'true' END",
-    "Task": "SET CompletedDateTime = CASE Status WHEN 'Completed' THEN SystemModstamp END",
-    "User": "SET UserType = 'Standard', IsActive = CASE Id WHEN (SELECT MIN(Id) FROM "
-    "\"salesforce_User\") THEN 'true' ELSE IsActive END",
-    "CampaignMember": "SET HasResponded = CASE Status WHEN 'Responded' THEN 'true' "
-    "ELSE 'false' END",
-    "Attachment": "SET BodyLength = '12'",
+    "Opportunity": {
+        "ForecastCategory": "CASE {StageName} WHEN 'Closed Won' THEN 'Closed' "
+        "WHEN 'Closed Lost' THEN 'Omitted' ELSE 'Pipeline' END"
+    },
+    "Contact": {
+        "IsEmailBounced": "CASE WHEN {EmailBouncedDate} IS NULL THEN 'false' ELSE 'true' END"
+    },
+    "Task": {"CompletedDateTime": "CASE {Status} WHEN 'Completed' THEN {SystemModstamp} END"},
+    "User": {
+        "UserType": "'Standard'",
+        "IsActive": "CASE {Username} WHEN 'sandbox@example.com' THEN 'true' ELSE {IsActive} END",
+    },
+    "CampaignMember": {
+        "HasResponded": "CASE {Status} WHEN 'Responded' THEN 'true' ELSE 'false' END"
+    },
+    "Attachment": {"BodyLength": "'12'"},
 }
-"""What must agree within a record, by object."""
+"""What must agree within a record: fields by object, from the others as they were drawn."""
 
 
 def plan_counts(sizes: Sizes) -> Counts:
@@ -53,12 +60,19 @@ def fill(database: Database, catalog: Catalog, sizes: Sizes, seed: int) -> None:
     with database.transaction() as connection:
         for sobject in catalog:
             columns = Columns(sobject, prefixes, counts, seed)
-            marks = ", ".join("?" * len(sobject.stored))
-            statement = f'INSERT INTO "{sobject.table}" VALUES ({marks}, NULL)'
+            statement = f'INSERT INTO "{sobject.table}" VALUES ({_values(sobject)}, NULL)'
             for first in range(1, counts[sobject.name] + 1, _CHUNK):
                 count = min(_CHUNK, counts[sobject.name] + 1 - first)
                 connection.executemany(statement, columns.rows(first, count))
-            if sobject.name in _AGREE:
-                connection.execute(f'UPDATE "{sobject.table}" {_AGREE[sobject.name]}')
             create_indexes(connection, sobject)
         connection.execute("INSERT INTO salesforce_meta VALUES ('filled', ?)", (str(seed),))
+
+
+def _values(sobject: SObject) -> str:
+    """The values of one INSERT; every parameter stands in it, or SQLite miscounts them."""
+    drawn = {field.name: f"?{number}" for number, field in enumerate(sobject.stored, 1)}
+    agreeing = _AGREE.get(sobject.name, {})
+    return ", ".join(
+        f"iif(1, {agreeing[name].format_map(drawn)}, {mark})" if name in agreeing else mark
+        for name, mark in drawn.items()
+    )
