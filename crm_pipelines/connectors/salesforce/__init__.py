@@ -1,7 +1,8 @@
-"""Salesforce: Bulk API 2.0 queries, with columns as ``describe`` gives them."""
+"""Salesforce: Bulk API 2.0 queries and ingest jobs, with columns as ``describe`` gives them."""
 
 from __future__ import annotations
 
+from crm_pipelines.connectors.salesforce.ingest import open_ingest
 from crm_pipelines.connectors.salesforce.settings import (
     SalesforceSettings,
     configured,
@@ -11,6 +12,8 @@ from crm_pipelines.connectors.salesforce.settings import (
 from crm_pipelines.connectors.salesforce.source import open_source
 from crm_pipelines.connectors.salesforce.streams import streams
 from crm_pipelines.model.connector import Connector
+
+__all__ = ["CONNECTOR", "open_ingest"]
 
 CONNECTOR = Connector(
     name="salesforce",

@@ -33,6 +33,9 @@ from crm_pipelines.transport.answers import (
 CROWD_WAIT = 20.0
 """Seconds; only calls that take longer than this count as concurrent ones."""
 
+BULK_QUOTA_WAIT = 3_600.0
+"""Seconds; bulk quotas are counted over the last 24 hours, so each hour frees a part of them."""
+
 WORDS = "{said} ({code})"
 
 
@@ -45,12 +48,21 @@ def _crowded(reply: Reply) -> CrmError:
     return NotApplied(f"{reply.said} ({reply.code})", CROWD_WAIT)
 
 
+def _bulk_quota(reply: Reply) -> CrmError:
+    return DailyLimit(f"{reply.said} ({reply.code})", BULK_QUOTA_WAIT)
+
+
 def _data(reply: Reply) -> CrmError:
     return InvalidData(f"{reply.said} ({reply.code})", reply.fields)
 
 
 ROWS: tuple[Row, ...] = (
-    Row("the session is gone", ANY, says(LoginExpired, WORDS), {"INVALID_SESSION_ID"}),
+    Row(
+        "the session is gone",
+        ANY,
+        says(LoginExpired, WORDS),
+        {"INVALID_SESSION_ID", "INVALIDSESSIONID"},
+    ),
     Row("no session was sent", ANY, says(LoginExpired, WORDS), {"INVALID_AUTH_HEADER"}),
     Row(
         "too many long calls",
@@ -60,9 +72,11 @@ ROWS: tuple[Row, ...] = (
         when=lambda reply: "concurrent" in reply.said.lower(),
     ),
     Row("the quota is spent", ANY, says(DailyLimit, WORDS), {"REQUEST_LIMIT_EXCEEDED"}),
+    Row("the bulk quota is spent", ANY, _bulk_quota, {"EXCEEDEDQUOTA"}),
     Row("somebody holds the row", ANY, says(NotApplied, WORDS), {"UNABLE_TO_LOCK_ROW"}),
     Row("not there for now", ANY, _trouble, {"SERVER_UNAVAILABLE"}),
     Row("a mistake of theirs", ANY, _trouble, {"UNKNOWN_EXCEPTION"}),
+    Row("a bulk job is in trouble", ANY, _trouble, {"UNKNOWN", "TIMEOUT", "TRANSIENTERROR"}),
     Row("the query takes too long", ANY, _trouble, {"QUERY_TIMEOUT"}),
     Row("the locator is too old", ANY, says(GoneError, WORDS), {"INVALID_QUERY_LOCATOR"}),
     Row("no such thing", ANY, says(GoneError, WORDS), {"NOT_FOUND"}),
@@ -72,6 +86,16 @@ ROWS: tuple[Row, ...] = (
         ANY,
         says(BadCredentials, WORDS),
         {"API_DISABLED_FOR_ORG", "API_CURRENTLY_DISABLED"},
+    ),
+    Row(
+        "bulk jobs are not for this user",
+        ANY,
+        says(
+            FatalError,
+            "{said} ({code}): the user needs the permission API Enabled, and write access to the "
+            "object",
+        ),
+        {"FEATURENOTENABLED", "INVALIDUSER"},
     ),
     Row("wrong login", ANY, says(BadCredentials, WORDS), {"INVALID_LOGIN"}),
     Row(

@@ -15,6 +15,9 @@ from crm_pipelines.model.errors import ConfigurationError
 from crm_pipelines.transport.logins import Header
 from crm_pipelines.transport.timeouts import Timeouts
 
+LARGEST_FILE = 100_000_000
+"""Bytes of an ingest job's file: Salesforce takes 150 MB after encoding it in base64."""
+
 
 class Flow(StrEnum):
     """Ways to log in; the first whose variables are all set is taken."""
@@ -63,6 +66,10 @@ class SalesforceSettings(Timeouts, FieldSelection):
     quota_share: float = Field(0.8, alias="SALESFORCE_QUOTA_SHARE", gt=0, le=1)
     user_calls: int = Field(0, alias="SALESFORCE_USER_CALLS_PER_MINUTE", ge=0)
     job_wait_seconds: int = Field(3600, alias="SALESFORCE_JOB_WAIT_SECONDS", ge=1)
+    ingest_bytes: int = Field(
+        LARGEST_FILE, alias="SALESFORCE_INGEST_BYTES", ge=1_000, le=LARGEST_FILE
+    )
+    ingest_attempts: int = Field(4, alias="SALESFORCE_INGEST_ATTEMPTS", ge=1, le=20)
 
     @property
     def flow(self) -> Flow | None:
