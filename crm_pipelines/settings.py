@@ -78,6 +78,8 @@ class Settings(BaseModel):
     )
     gateway_host: str = Field("127.0.0.1", alias="CRM_GATEWAY_HOST")
     gateway_port: Port = Field(8000, alias="CRM_GATEWAY_PORT")
+    gateway_calls_per_minute: int = Field(600, alias="CRM_GATEWAY_CALLS_PER_MINUTE", ge=1)
+    gateway_wait_seconds: float = Field(10.0, alias="CRM_GATEWAY_WAIT_SECONDS", ge=0, le=300)
     ui_port: Port = Field(3000, alias="CRM_UI_PORT")
     sync_every_minutes: Annotated[int, AfterValidator(_interval)] = Field(
         15, alias="CRM_SYNC_EVERY_MINUTES"

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from crm_pipelines.cli import (
+    api_keys,
     audit,
     auth,
     budget,
@@ -34,7 +35,20 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode="rich",
 )
-for command in (sync, check, budget, rejected, migrate, dev, gateway, sandbox, auth, keys, audit):
+for command in (
+    sync,
+    check,
+    budget,
+    rejected,
+    migrate,
+    dev,
+    gateway,
+    sandbox,
+    auth,
+    keys,
+    audit,
+    api_keys,
+):
     command.register(app)
 
 
