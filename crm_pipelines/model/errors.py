@@ -65,6 +65,10 @@ class Truncated(RetriableError):
     """The answer is not whole: cut, short, or not what its own header promised."""
 
 
+class TooWide(FatalError):
+    """The CRM gives up on a question that is too large: ask for less, or in another way."""
+
+
 class GoneError(FatalError):
     """What was asked for does not exist any more (a job, a locator): begin that part anew."""
 

@@ -19,6 +19,7 @@ from crm_pipelines.model.errors import (
     LoginExpired,
     NotApplied,
     RetriableError,
+    TooWide,
 )
 from crm_pipelines.transport.answers import meaning as matching
 
@@ -56,7 +57,8 @@ TABLE: list[tuple[str, int, Any, type[CrmError]]] = [
     ("somebody holds the row", 400, said("UNABLE_TO_LOCK_ROW"), NotApplied),
     ("not there for now", 503, said("SERVER_UNAVAILABLE"), RetriableError),
     ("a mistake of theirs", 500, said("UNKNOWN_EXCEPTION"), RetriableError),
-    ("the query takes too long", 400, said("QUERY_TIMEOUT"), RetriableError),
+    ("the query takes too long", 400, said("QUERY_TIMEOUT"), TooWide),
+    ("the query takes too long", 414, said("URI_TOO_LONG"), TooWide),
     ("the locator is too old", 400, said("INVALID_QUERY_LOCATOR"), GoneError),
     ("no such thing", 404, said("NOT_FOUND"), GoneError),
     ("the record is deleted", 404, said("ENTITY_IS_DELETED"), GoneError),

@@ -62,6 +62,8 @@ def test_a_wrong_value_of_pipedrive_is_named(name: str, value: str) -> None:
         ("SALESFORCE_API_VERSION", "v64"),
         ("SALESFORCE_DAILY_CALLS", "-1"),
         ("SALESFORCE_JOB_WAIT_SECONDS", "0"),
+        ("SALESFORCE_BULK_ROWS", "few"),
+        ("SALESFORCE_SPLIT_ROWS", "-1"),
     ],
 )
 def test_a_wrong_value_of_salesforce_is_named(name: str, value: str) -> None:

@@ -18,6 +18,7 @@ from crm_pipelines.model.errors import (
     LoginExpired,
     NotApplied,
     RetriableError,
+    TooWide,
 )
 from crm_pipelines.transport.answers import (
     ANY,
@@ -77,7 +78,7 @@ ROWS: tuple[Row, ...] = (
     Row("not there for now", ANY, _trouble, {"SERVER_UNAVAILABLE"}),
     Row("a mistake of theirs", ANY, _trouble, {"UNKNOWN_EXCEPTION"}),
     Row("a bulk job is in trouble", ANY, _trouble, {"UNKNOWN", "TIMEOUT", "TRANSIENTERROR"}),
-    Row("the query takes too long", ANY, _trouble, {"QUERY_TIMEOUT"}),
+    Row("the query takes too long", ANY, says(TooWide, WORDS), {"QUERY_TIMEOUT", "URI_TOO_LONG"}),
     Row("the locator is too old", ANY, says(GoneError, WORDS), {"INVALID_QUERY_LOCATOR"}),
     Row("no such thing", ANY, says(GoneError, WORDS), {"NOT_FOUND"}),
     Row("the record is deleted", ANY, says(GoneError, WORDS), {"ENTITY_IS_DELETED"}),

@@ -37,7 +37,7 @@ class Census:
 
     def list_ids(self, ours_by_day: Mapping[date, int]) -> Listing:
         """Live records of the days that count otherwise than ``ours_by_day``."""
-        theirs = self._count_by_day(min(ours_by_day, default=None))
+        theirs = self.count_by_day(min(ours_by_day, default=None))
         differing = sorted(
             day for day in {*theirs, *ours_by_day} if theirs.get(day) != ours_by_day.get(day)
         )
@@ -58,7 +58,8 @@ class Census:
             found.update(self._records(f"Id IN ({quoted})"))
         return found
 
-    def _count_by_day(self, first_of_ours: date | None) -> dict[date, int]:
+    def count_by_day(self, first_of_ours: date | None = None) -> dict[date, int]:
+        """Live records by the day of their stamp, from the oldest (or that day) to today's."""
         oldest = self._query(f"SELECT MIN({self._stamp}) oldest FROM {self._sobject}")  # noqa: S608
         text = next(oldest)["oldest"]
         if text is None:

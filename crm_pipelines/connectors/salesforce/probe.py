@@ -8,14 +8,22 @@ from typing import Any
 
 import httpx
 
+from crm_pipelines.connectors.salesforce.result_pages import PAGE
+from crm_pipelines.connectors.salesforce.settings import SalesforceSettings
 from crm_pipelines.connectors.salesforce.streams import SalesforceStream
 from crm_pipelines.model.call import Call
 from crm_pipelines.model.errors import BadCredentials, FatalError, Truncated
 from crm_pipelines.model.probe import Price, Probe
 from crm_pipelines.transport.door import Door
 
-FIXED_CALLS = 6
-"""Describe, order, two or three polls, tidying up."""
+FIRST_CALLS = 2
+"""Describe and count."""
+
+JOB_CALLS = 5
+"""Order, two or three polls, tidying up."""
+
+QUERY_PAGE, LISTED_PAGES = 2_000, 5
+"""Records on a page of a plain query; result pages of a job that are told at once."""
 
 RECORDS_PER_SECOND = 50.0
 """What wide contacts are commonly seen to take, until syncs have shown this org's own speed."""
@@ -45,10 +53,21 @@ def probe(door: Door, stream: SalesforceStream, version: str, *, sample: bool) -
     return Probe(records, exact=True, sample=shown)
 
 
-def whole_price(records: int | None, page: int) -> Price:
-    """Result pages on top of what every job takes."""
-    calls = FIXED_CALLS + math.ceil((records or 0) / page)
-    return Price(calls, calls, (records or 0) / RECORDS_PER_SECOND)
+def whole_price(records: int | None, settings: SalesforceSettings) -> Price:
+    """The pages of a plain query, or of jobs on top of what every job takes."""
+    there = records or 0
+    calls = FIRST_CALLS + _reading_calls(there, settings)
+    return Price(calls, calls, there / RECORDS_PER_SECOND)
+
+
+def _reading_calls(records: int, settings: SalesforceSettings) -> int:
+    if records < settings.bulk_rows:
+        return math.ceil(records / QUERY_PAGE)
+    jobs = math.ceil(records / settings.split_rows) if settings.split_rows else 1
+    pages = math.ceil(records / PAGE)
+    lists = math.ceil(pages / LISTED_PAGES) if pages > 1 else 0
+    closing = 1 if jobs > 1 else 0
+    return (jobs + closing) * JOB_CALLS + pages + lists
 
 
 def _body(answer: httpx.Response) -> dict[str, Any]:

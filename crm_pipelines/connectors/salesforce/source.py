@@ -1,22 +1,41 @@
-"""Reading an org: describe, then one Bulk API 2.0 query job per slice."""
+"""Reading an org: describe, then plain queries for few records and bulk query jobs for many."""
 
 from __future__ import annotations
 
-import json
-import time
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+from urllib.parse import quote
 
+from crm_pipelines.connectors.salesforce import soql
+from crm_pipelines.connectors.salesforce.answers import classify, observe
+from crm_pipelines.connectors.salesforce.bulk_query import BulkQuery
 from crm_pipelines.connectors.salesforce.census import Census
-from crm_pipelines.connectors.salesforce.csv_pages import read_page
 from crm_pipelines.connectors.salesforce.describe import columns, described, stamp_of
-from crm_pipelines.connectors.salesforce.opening import open_door
+from crm_pipelines.connectors.salesforce.login import log_in
 from crm_pipelines.connectors.salesforce.probe import introduce, probe, whole_price
+from crm_pipelines.connectors.salesforce.query_jobs import QueryJobs
+from crm_pipelines.connectors.salesforce.ranges import Range, divide, restore
+from crm_pipelines.connectors.salesforce.rest_query import (
+    LONGEST,
+    RestQuery,
+    as_texts,
+    read_count,
+)
+from crm_pipelines.connectors.salesforce.rest_query import WAY as PLAIN
+from crm_pipelines.connectors.salesforce.result_pages import ResultPages
 from crm_pipelines.connectors.salesforce.settings import SalesforceSettings
 from crm_pipelines.connectors.salesforce.streams import SalesforceStream
 from crm_pipelines.model.call import Budget, Call
-from crm_pipelines.model.errors import CrmError, FatalError, GoneError
+from crm_pipelines.model.errors import (
+    BadCredentials,
+    Blocked,
+    BudgetSpent,
+    CircuitOpen,
+    CrmError,
+    TooWide,
+)
 from crm_pipelines.model.listing import Listing
 from crm_pipelines.model.probe import Price, Probe
 from crm_pipelines.model.source import Landing, Page, Place
@@ -26,13 +45,10 @@ from crm_pipelines.model.window import Slice
 from crm_pipelines.transport.door import Door
 
 if TYPE_CHECKING:
-    import httpx
+    import pyarrow as pa
 
-PAGE = 25_000
-"""Records per result page; without a ceiling Salesforce may stop in the middle of a huge page."""
-
-FIRST_PAUSE, GROWTH, LONGEST_PAUSE = 0.3, 1.6, 15.0
-"""Seconds between polls: every poll counts against the org's quota."""
+STOPS = (BudgetSpent, BadCredentials, CircuitOpen, Blocked)
+"""After these nothing else is worth asking."""
 
 
 class SalesforceSource:
@@ -46,7 +62,7 @@ class SalesforceSource:
         """The object's readable fields now."""
         assert isinstance(stream, SalesforceStream)
         if stream.name not in self._described:
-            call = self._get(f"sobjects/{stream.sobject}/describe")
+            call = Call("GET", self._path(f"sobjects/{stream.sobject}/describe"))
             every = described(lambda: self._door.send(call), stream.sobject)
             chosen = self._settings.choose(stream.sobject, every)
             self._described[stream.name] = columns(stream, chosen)
@@ -60,24 +76,111 @@ class SalesforceSource:
         keep: Callable[[Place], None],
         land: Callable[[], Landing],
     ) -> Iterator[Page]:
-        """Result pages of one job. A job or locator that has expired is ordered again."""
+        """Pages of a query where few records are expected, of bulk query jobs otherwise."""
         assert isinstance(stream, SalesforceStream)
-        try:
-            yield from self._read(stream, part, place or self._order(stream, part, keep), land)
-        except GoneError:
-            if place is None:
-                raise
-            yield from self._read(stream, part, self._order(stream, part, keep), land)
-
-    def _read(
-        self, stream: SalesforceStream, part: Slice, place: Place, land: Callable[[], Landing]
-    ) -> Iterator[Page]:
-        rows = self._await_job(place["job"], place["version"])
-        if rows == 0 and place.get("locator") is None:
-            yield Page(_empty(self.describe(stream)), None)
+        ranges = restore(place) if place else []
+        if place and "query" in place:
+            yield from self._plain(stream, part).pages(place)
+        elif ranges:
+            yield from self._bulk(stream, part, keep, land).pages(ranges)
         else:
-            yield from self._results(place, part, land)
-        self._delete(place)
+            yield from self._begin(stream, part, keep, land)
+
+    def _begin(
+        self,
+        stream: SalesforceStream,
+        part: Slice,
+        keep: Callable[[Place], None],
+        land: Callable[[], Landing],
+    ) -> Iterator[Page]:
+        expected = self._expect(stream, part)
+        if expected == 0:
+            yield Page(self._nothing(stream), None, f"{PLAIN} (COUNT() says 0)")
+        elif expected is not None and expected < self._settings.bulk_rows:
+            yield from self._few(stream, part, keep, land)
+        else:
+            ranges = self._split(stream, part, expected)
+            yield from self._bulk(stream, part, keep, land).pages(ranges)
+
+    def _few(
+        self,
+        stream: SalesforceStream,
+        part: Slice,
+        keep: Callable[[Place], None],
+        land: Callable[[], Landing],
+    ) -> Iterator[Page]:
+        try:
+            yield from self._plain(stream, part).pages(None)
+        except TooWide:
+            whole = [Range(part.start, part.end)]
+            yield from self._bulk(stream, part, keep, land).pages(whole)
+
+    def _expect(self, stream: SalesforceStream, part: Slice) -> int | None:
+        """How many records the slice has; ``None`` where that makes no difference, or the org
+        cannot tell: large objects may be too much even to count."""
+        fields = self.describe(stream)
+        asked = soql.select(stream.sobject, fields, part)
+        if not self._settings.bulk_rows or len(quote(asked)) > LONGEST:
+            return None
+        counting = soql.count(stream.sobject, fields, part)
+        call = Call("GET", self._path(soql.resource(fields)), {"q": counting})
+        try:
+            return read_count(lambda: self._door.send(call))
+        except STOPS:
+            raise
+        except CrmError:
+            return None
+
+    def _split(self, stream: SalesforceStream, part: Slice, expected: int | None) -> list[Range]:
+        """Several ranges where that many records are expected, by counts of each day."""
+        size = self._settings.split_rows
+        pieces = math.ceil((expected or 0) / size) if size else 1
+        return self._divided(stream, part, pieces) or [Range(part.start, part.end)]
+
+    def _divided(self, stream: SalesforceStream, part: Slice, pieces: int) -> list[Range]:
+        if pieces < 2 or part.max_records or stamp_of(self.describe(stream)) is None:
+            return []
+        try:
+            by_day = self._census(stream).count_by_day()
+        except STOPS:
+            raise
+        except CrmError:
+            return []
+        return divide(part, by_day, pieces, datetime.now(UTC))
+
+    def _plain(self, stream: SalesforceStream, part: Slice) -> RestQuery:
+        fields = self.describe(stream)
+        path = self._path(soql.resource(fields))
+        asked = soql.select(stream.sobject, fields, part)
+        return RestQuery(self._door, path, asked, fields, part.page_size)
+
+    def _bulk(
+        self,
+        stream: SalesforceStream,
+        part: Slice,
+        keep: Callable[[Place], None],
+        land: Callable[[], Landing],
+    ) -> BulkQuery:
+        fields, jobs = self.describe(stream), QueryJobs(self._door, self._settings)
+
+        def within(one: Range) -> Slice:
+            return Slice(one.start, one.end, part.max_records)
+
+        return BulkQuery(
+            jobs,
+            ResultPages(self._door, land, part.page_size),
+            version=self._settings.api_version,
+            order=lambda one: jobs.order(
+                soql.select(stream.sobject, fields, within(one)), soql.resource(fields)
+            ),
+            divide=lambda one: self._divided(stream, within(one), 2),
+            keep=keep,
+            empty=lambda: self._nothing(stream),
+            sized=bool(part.page_size),
+        )
+
+    def _nothing(self, stream: SalesforceStream) -> pa.Table:
+        return as_texts([], self.describe(stream))
 
     def introduce(self) -> str:
         """The user behind the login."""
@@ -89,8 +192,8 @@ class SalesforceSource:
         return probe(self._door, stream, self._settings.api_version, sample=sample)
 
     def price(self, stream: Stream, records: int | None) -> Price:
-        """One job: describe, order, polls, result pages, tidying up."""
-        return whole_price(records, PAGE)
+        """Describe and count, then the pages of a query or jobs with theirs."""
+        return whole_price(records, self._settings)
 
     def list_ids(self, stream: Stream, ours_by_day: Mapping[date, int]) -> Listing:
         """Counted by day first; only what differs is listed."""
@@ -115,115 +218,22 @@ class SalesforceSource:
         """Close the connections."""
         self._door.close()
 
-    def _order(self, stream: SalesforceStream, part: Slice, keep: Callable[[Place], None]) -> Place:
-        version = self._settings.api_version
-        fields = self.describe(stream)
-        bin_too = any(field.source == "IsDeleted" for field in fields)
-        operation = "queryAll" if bin_too else "query"
-        soql = _soql(stream, fields, part)
-        call = Call(
-            "POST",
-            f"/services/data/v{version}/jobs/query",
-            json={"operation": operation, "query": soql},
-            safe=True,  # a job that was made twice is only a job nobody reads
-        )
-        place = {"job": json.loads(self._door.send(call).content)["id"], "version": version}
-        keep(place)
-        return place
-
-    def _await_job(self, job: str, version: str) -> int:
-        give_up_at = time.monotonic() + self._settings.job_wait_seconds
-        pause = FIRST_PAUSE
-        while True:
-            time.sleep(pause)
-            answer = self._door.send(self._get(f"jobs/query/{job}", version=version))
-            state = json.loads(answer.content)
-            if state["state"] == "JobComplete":
-                return int(state.get("numberRecordsProcessed") or 0)
-            if state["state"] in ("Failed", "Aborted"):
-                why = state.get("errorMessage") or "no reason given"
-                raise FatalError(f"Salesforce's job {job} is {state['state'].lower()}: {why}")
-            if time.monotonic() > give_up_at:
-                raise FatalError(
-                    f"Salesforce's job {job} is not done after {self._settings.job_wait_seconds} "
-                    "s: run the same command again to go on with it, or raise "
-                    "SALESFORCE_JOB_WAIT_SECONDS"
-                )
-            pause = min(pause * GROWTH, LONGEST_PAUSE)
-
-    def _results(self, place: Place, part: Slice, land: Callable[[], Landing]) -> Iterator[Page]:
-        locator = place.get("locator")
-        while True:
-            params = {"maxRecords": str(part.page_size or PAGE)}
-            if locator:
-                params["locator"] = locator
-            call = self._get(
-                f"jobs/query/{place['job']}/results", version=place["version"], params=params
-            )
-            page = _Results(land)
-            self._door.fetch(call, page.read)
-            locator = page.locator
-            yield Page(page.landing, {**place, "locator": locator} if locator else None)
-            if not locator:
-                return
-
-    def _delete(self, place: Place) -> None:
-        """Tidy up; a job that stays behind goes by itself after seven days."""
-        path = f"/services/data/v{place['version']}/jobs/query/{place['job']}"
-        try:
-            self._door.send(Call("DELETE", path))
-        except CrmError:
-            return
-
-    def _get(self, path: str, *, version: str = "", params: dict[str, str] | None = None) -> Call:
-        version = version or self._settings.api_version
-        return Call("GET", f"/services/data/v{version}/{path}", params or {})
-
-
-class _Results:
-    """What one result page held; read anew on every attempt."""
-
-    landing: Landing
-    locator: str | None
-
-    def __init__(self, land: Callable[[], Landing]) -> None:
-        self._land = land
-
-    def read(self, response: httpx.Response) -> None:
-        self.landing = self._land()
-        for records in read_page(response):
-            self.landing.put(records)
-        locator = response.headers.get("sforce-locator")
-        self.locator = None if locator in (None, "", "null") else locator
+    def _path(self, path: str) -> str:
+        return f"/services/data/v{self._settings.api_version}/{path}"
 
 
 def open_source(
     settings: SalesforceSettings, budget: Budget, tokens: TokenStore
 ) -> SalesforceSource:
     """Open the org that the settings name."""
-    return SalesforceSource(open_door(settings, budget, tokens), settings)
-
-
-def _soql(stream: SalesforceStream, fields: tuple[Field, ...], part: Slice) -> str:
-    """No ORDER BY: it would switch off the chunking that large objects need."""
-    conditions, stamp = [], stamp_of(fields)
-    if part.start is not None and stamp:
-        conditions.append(f"{stamp} >= {_moment(part.start)}")
-    if part.end is not None and stamp:
-        conditions.append(f"{stamp} < {_moment(part.end)}")
-    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-    most = f" LIMIT {part.max_records}" if part.max_records else ""
-    names = ", ".join(field.source for field in fields)
-    return f"SELECT {names} FROM {stream.sobject}{where}{most}"  # noqa: S608 (SOQL, our names)
-
-
-def _moment(moment: datetime) -> str:
-    return (
-        moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    login, address = log_in(settings, tokens)
+    door = Door(
+        "Salesforce",
+        address,
+        budget=budget,
+        login=login,
+        classify=classify,
+        observe=observe,
+        timeouts=settings,
     )
-
-
-def _empty(fields: tuple[Field, ...]) -> Any:
-    import pyarrow as pa
-
-    return pa.table({field.source: pa.array([], pa.string()) for field in fields})
+    return SalesforceSource(door, settings)
