@@ -13,6 +13,7 @@ from crm_pipelines.budget.ledger import Clock, Ledgers, database_clock
 from crm_pipelines.flows.mirror.flow import Mirror, Progress, silent
 from crm_pipelines.model.connector import Account, Connector
 from crm_pipelines.model.errors import ConfigurationError
+from crm_pipelines.model.memory import Memory
 from crm_pipelines.model.strictness import Strictness, read_strictness
 from crm_pipelines.model.tokens import TokenStore
 from crm_pipelines.reports import health
@@ -20,6 +21,7 @@ from crm_pipelines.reports.health import Health
 from crm_pipelines.settings import Settings
 from crm_pipelines.store.checkpoints import Checkpoints
 from crm_pipelines.store.database import Database
+from crm_pipelines.store.memory import AccountMemory
 from crm_pipelines.store.staging import Staging
 from crm_pipelines.vault.keys import Keys
 from crm_pipelines.vault.vault import Vault
@@ -51,6 +53,7 @@ class Wiring:
                 self._read(connector, workspace),
                 strictness=self._strictness(workspace),
                 tokens=partial(self._tokens, workspace, connector.name),
+                memory=partial(self._memory, workspace, connector.name),
             )
             for workspace in self.settings.workspaces
             for connector in connectors.discover().values()
@@ -157,6 +160,9 @@ class Wiring:
 
     def _tokens(self, workspace: str, crm: str) -> TokenStore:
         return self.vault.account(workspace, crm)
+
+    def _memory(self, workspace: str, crm: str) -> Memory:
+        return AccountMemory(self.database, workspace, crm)
 
     def _strictness(self, workspace: str) -> Strictness:
         return read_strictness(settings.read(Settings, workspace, self._values).validation)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from crm_pipelines.model.call import Budget, Limits
 from crm_pipelines.model.errors import ConfigurationError, Unreachable
+from crm_pipelines.model.memory import Memory
+from crm_pipelines.model.sink import Sink
 from crm_pipelines.model.source import Source
 from crm_pipelines.model.stream import Stream
 from crm_pipelines.model.strictness import Strictness
@@ -25,7 +27,7 @@ class Connector:
     ``open`` gives a source that pays from the given budget; ``configured`` says whether they
     point at a real account. ``sandbox`` gives the variables that point at the simulated CRM at a
     URL. ``named_views`` maps a stream to the stream that holds the names of its custom fields.
-    ``consent`` is there where people grant access in a browser.
+    ``consent`` is there where people grant access in a browser, ``sink`` where we write.
     """
 
     name: str
@@ -39,16 +41,18 @@ class Connector:
     sandbox: Callable[[str], Mapping[str, str]]
     named_views: Mapping[str, str]
     consent: Consent | None = None
+    sink: Callable[[Any, Budget, TokenStore, Memory], Sink] | None = None
 
 
 @dataclass(frozen=True)
 class Account:
-    """One CRM of one workspace, as its variables describe it, and where its tokens lie."""
+    """One CRM of one workspace, as its variables describe it; where its tokens and notes lie."""
 
     workspace: str
     connector: Connector
     settings: Any
     tokens: Callable[[], TokenStore] = field(kw_only=True, compare=False, repr=False)
+    memory: Callable[[], Memory] = field(kw_only=True, compare=False, repr=False)
     strictness: Strictness = field(default=Strictness())
 
     @property
@@ -94,6 +98,17 @@ class Account:
         budget.admit()
         try:
             return self.connector.open(self.settings, budget, self.tokens())
+        except Unreachable as trouble:
+            budget.report(trouble)
+            raise
+
+    def open_sink(self, budget: Budget) -> Sink:
+        """The same for writing. Raises ``ConfigurationError`` where nothing is written to."""
+        if self.connector.sink is None:
+            raise ConfigurationError(f"{self.connector.title} is only read, not written to")
+        budget.admit()
+        try:
+            return self.connector.sink(self.settings, budget, self.tokens(), self.memory())
         except Unreachable as trouble:
             budget.report(trouble)
             raise

@@ -9,13 +9,14 @@ from crm_pipelines.connectors.pipedrive.settings import (
     limits,
     sandbox_variables,
 )
+from crm_pipelines.connectors.pipedrive.sink import open_sink
 from crm_pipelines.connectors.pipedrive.source import open_source
 from crm_pipelines.model.connector import Connector
 
 CONNECTOR = Connector(
     name="pipedrive",
     title="Pipedrive",
-    description="The sales CRM at pipedrive.com, read over its API v2.",
+    description="The sales CRM at pipedrive.com, over its API v2.",
     streams=lambda settings: settings.chosen,
     settings=PipedriveSettings,
     limits=limits,
@@ -29,4 +30,5 @@ CONNECTOR = Connector(
         "products": "product_fields",
     },
     consent=CONSENT,
+    sink=open_sink,
 )
