@@ -24,12 +24,20 @@ LIMITS = {
     "bulk_jobs_to_fail": 0,
     "bulk_query_jobs_daily": 10_000,
     "bulk_retention_days": 7,
+    "bulk_batch_rows": 10_000,
+    "bulk_upload_bytes": 150_000_000,
+    "ingest_jobs_to_fail": 0,
+    "ingest_parent_locks": 0,
     "z_datetimes": 1,
 }
 """Every limit that can be changed while running, with its default.
 
 ``bulk_page_rows``: most rows one page of bulk results holds, however many are asked for.
 ``bulk_jobs_to_fail``: so many of the next query jobs end as Failed.
+``bulk_batch_rows``: rows of an ingest job that are one batch.
+``bulk_upload_bytes``: how large the file of an ingest job may be once it is encoded in base64.
+``ingest_jobs_to_fail``: so many of the next ingest jobs end as Failed after their first 200 rows.
+``ingest_parent_locks``: 1 fails rows whose parent another batch of the job is writing to.
 ``z_datetimes``: 1 spells date-times in bulk results with ``Z``, 0 with ``+0000``.
 """
 

@@ -86,6 +86,10 @@ class Ingest:
                     "'Delete' the current Job then create a new Job and make sure you only do "
                     "'PUT' once on a given Job.",
                 )
+            most = self._company.limits["bulk_upload_bytes"]
+            if received.stat().st_size * 4 // 3 > most:
+                message = f"The file is larger than {most} bytes once it is encoded in base64"
+                raise Problem(400, "CLIENTINPUTERROR", message)
             received.replace(self._input(job))
         finally:
             received.unlink(missing_ok=True)

@@ -11,6 +11,13 @@ from typing import Any
 
 from crm_pipelines.sandbox.salesforce.answers import Problem
 from crm_pipelines.sandbox.salesforce.company import Company
+from crm_pipelines.sandbox.salesforce.ingest_form import (
+    BadFile,
+    check_header,
+    check_lines,
+    read_rows,
+)
+from crm_pipelines.sandbox.salesforce.ingest_locks import ParentLocks
 from crm_pipelines.sandbox.salesforce.job_runner import Outcome
 from crm_pipelines.sandbox.salesforce.jobs import Job, Jobs, dialect_of
 from crm_pipelines.sandbox.salesforce.schema.objects import SObject
@@ -20,13 +27,11 @@ OPERATIONS = ("insert", "update", "upsert", "delete", "hardDelete")
 RESULTS = ("successfulresults", "failedresults", "unprocessedrecords")
 _CHUNK = 200
 _NULL = "#N/A"
-_LONGEST = 400_000
+_LONGEST, _LONGEST_FIELD = 400_000, 32_000
+
+UNSOUND = "Quotes must enclose a whole value, without blanks beside them"
 
 Row = list[str]
-
-
-class BadFile(Exception):
-    """A file that fails the whole job; the message is what the job shows."""
 
 
 class Ingestion:
@@ -38,6 +43,9 @@ class Ingestion:
         self._sobject = company.catalog.get(job.shown["object"])
         self._author = str(job.shown["createdById"])
         self._header: Row = []
+        self._locks = None
+        if company.limits["ingest_parent_locks"]:
+            self._locks = ParentLocks(self._sobject, company.limits["bulk_batch_rows"])
         self.done = self.failed = 0
 
     def run(self) -> Outcome:
@@ -61,16 +69,13 @@ class Ingestion:
         with ExitStack() as stack:
             source = self._path("input")
             source.touch()
-            file = stack.enter_context(
-                source.open(encoding="utf-8-sig", errors="replace", newline="")
-            )
             sinks = [
                 stack.enter_context(self._path(name).open("w", encoding="utf-8", newline=""))
                 for name in RESULTS
             ]
             delimiter, ending = dialect_of(self._job)
-            rows = csv.reader(file, delimiter=delimiter)
-            self._header = next(rows, [])
+            rows = read_rows(source, delimiter)
+            self._header, _ = next(rows, ([], True))
             good, bad, rest = (
                 csv.writer(sink, delimiter=delimiter, lineterminator=ending, quoting=csv.QUOTE_ALL)
                 for sink in sinks
@@ -79,52 +84,44 @@ class Ingestion:
             bad.writerow(["sf__Id", "sf__Error", *self._header])
             rest.writerow(self._header)
             try:
-                self._check_file(source, ending)
+                check_lines(source, ending)
+                operation, shown = self._job.shown["operation"], self._job.shown
+                key = None if operation == "insert" else shown.get("externalIdFieldName", "Id")
+                check_header(self._header, self._sobject, key)
                 self._chunks(rows, good.writerow, bad.writerow)
             finally:
-                rest.writerows(rows)
-
-    def _check_file(self, source: Path, ending: str) -> None:
-        with source.open("rb") as file:
-            first = file.readline()
-        if not first.strip():
-            raise BadFile("InvalidBatch : Failed to parse CSV: no header row")
-        if first.endswith(b"\r\n") != (ending == "\r\n") and first.endswith(b"\n"):
-            current = "LF" if ending == "\n" else "CRLF"
-            raise BadFile(
-                "ClientInputError : LineEnding is invalid on user data. "
-                f"Current LineEnding setting is {current}"
-            )
-        for name in self._header:
-            head, dot, _ = name.partition(".")
-            known = self._sobject.parents if dot else self._sobject.by_name
-            if head.lower() not in known:
-                raise BadFile(f"InvalidBatch : Field name not found : {name}")
-        wanted = self._job.shown.get("externalIdFieldName", "Id")
-        lower = [name.lower() for name in self._header]
-        if self._job.shown["operation"] != "insert" and wanted.lower() not in lower:
-            raise BadFile(f"InvalidBatch : Field name not found : {wanted}")
+                rest.writerows(row for row, _ in rows)
 
     def _chunks(
         self,
-        rows: Iterator[Row],
+        rows: Iterator[tuple[Row, bool]],
         good: Callable[[Sequence[str]], Any],
         bad: Callable[[Sequence[str]], Any],
     ) -> None:
         while chunk := list(islice(rows, _CHUNK)):
             seen: set[str] = set()
             with self._company.database.transaction():
-                for row in chunk:
+                for row, sound in chunk:
                     self.done += 1
                     try:
+                        if not sound:
+                            raise Problem(400, "INVALID_CSV_ROW", UNSOUND)
                         identity, made = self._one(row, seen)
                     except (Problem, Ambiguous) as failure:
                         self.failed += 1
                         bad(["", self._worded(failure), *row])
                     else:
                         good([identity, str(made).lower(), *row])
-            if self._jobs.find("ingest", self._job.id).state == "Aborted":
+            if self._is_over():
                 return
+
+    def _is_over(self) -> bool:
+        """Whether the job was aborted meanwhile. Raises ``BadFile`` where it is to fail."""
+        limits = self._company.limits
+        if limits["ingest_jobs_to_fail"] > 0:
+            limits["ingest_jobs_to_fail"] -= 1
+            raise BadFile("TooManyLockFailure : Too many lock failure (200). Trying again later.")
+        return self._jobs.find("ingest", self._job.id).state == "Aborted"
 
     def _one(self, row: Row, seen: set[str]) -> tuple[str, bool]:
         if len(row) != len(self._header):
@@ -132,7 +129,12 @@ class Ingestion:
             raise Problem(400, "INVALID_CSV_ROW", message)
         if sum(map(len, row)) > _LONGEST:
             raise Problem(400, "STRING_TOO_LONG", f"Record is longer than {_LONGEST} characters")
+        if max(map(len, row)) > _LONGEST_FIELD:
+            message = f"Field is longer than {_LONGEST_FIELD} characters"
+            raise Problem(400, "STRING_TOO_LONG", message)
         wish = wished(self._header, row)
+        if self._locks:
+            self._locks.take(self.done - 1, wish)
         identity = str(wish.pop("Id", None) or "")
         sobject, writes, author = self._sobject, self._writes, self._author
         match self._job.shown["operation"]:

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from crm_pipelines.sandbox.salesforce.answers import Problem
 from crm_pipelines.sandbox.salesforce.jobs import TERMINAL, Job, Jobs
 
 _PATIENCE = 1.0
@@ -70,8 +71,9 @@ class JobRunner:
                 fresh.milliseconds = int((time.monotonic() - started) * 1000)
 
             self.change(job, finish)
-        except sqlite3.ProgrammingError:
-            # the sandbox was stopped under us; the next start begins the work again
+        except (sqlite3.ProgrammingError, Problem):
+            # the sandbox was stopped under us (the next start begins the work again), or the job
+            # was deleted
             return
         finally:
             with self._lock:

@@ -83,6 +83,10 @@ def test_insert_update_delete_and_parents(org: Org) -> None:
         ("External_Id__c,Nope\nX,Y\n", {}, "Field name not found : Nope"),
         ("LastName\nY\n", {}, "Field name not found : External_Id__c"),
         ("", {}, "no header row"),
+        ("External_Id__c,LastName\nX,Y\nX,Z\r\n", {}, "LineEnding is invalid"),
+        ('External_Id__c,LastName\nX,"Y\n', {}, "EOF reached before closing"),
+        ("External_Id__c,LastName,lastname\nX,Y,Z\n", {}, "Duplicate field name : LastName"),
+        ("External_Id__c" + ",A" * 5_000 + "\n", {}, "Too many fields: 5001"),
     ],
 )
 def test_files_that_fail_the_job(org: Org, data: str, more: dict[str, str], message: str) -> None:
@@ -91,7 +95,7 @@ def test_files_that_fail_the_job(org: Org, data: str, more: dict[str, str], mess
     assert shown["state"] == "Failed"
     assert message in shown["errorMessage"]
     left = csv_rows(org.send("GET", f"{path}/unprocessedRecords").text)
-    assert len(left) == (1 if data else 0)
+    assert len(left) == len(csv_rows(data))
     assert len(org.truth()) == 300
 
 
@@ -143,3 +147,87 @@ def test_an_aborted_job_writes_nothing(org: Org) -> None:
 )
 def test_jobs_that_make_no_sense(shared_org: Org, wish: dict[str, str], code: str) -> None:
     assert shared_org.refused("POST", "/jobs/ingest", json=wish)[1] == code
+
+
+def test_quotes_enclose_whole_values(org: Org) -> None:
+    data = (
+        'External_Id__c,LastName\nQ-1, "before"\nQ-2,"behind" \nQ-3,with"in"\nQ-4," ""sound"" "\n'
+        'Q-5, "two\nlines"\nQ-6,sound\n'
+    )
+    got = results(org, org.ingest("upsert", data, "External_Id__c"))
+    assert [row["External_Id__c"] for row in got["successfulResults"]] == ["Q-4", "Q-6"]
+    errors = [row["sf__Error"].split(":")[0] for row in got["failedResults"]]
+    assert errors == ["INVALID_CSV_ROW"] * 4
+    assert org.truth()[-2]["LastName"] == '"sound"'
+
+
+def test_rows_that_are_too_large(org: Org) -> None:
+    described = org.get("/sobjects/Contact/describe")["fields"]
+    texts = [f["name"] for f in described if f["type"] == "string" and f["createable"]]
+    fields = [name for name in texts if name not in ("LastName", "External_Id__c")][:14]
+    data = ",".join(["External_Id__c", "LastName", *fields]) + "\n"
+    data += f"L-1,{'x' * 32_001}" + "," * len(fields) + "\n"
+    data += "L-2,Name," + ",".join(["x" * 31_000] * len(fields)) + "\n"
+    data += f"L-3,{'x' * 140_000}" + "," * len(fields) + "\n"
+    got = results(org, org.ingest("upsert", data, "External_Id__c"))
+    errors = {row["External_Id__c"]: row["sf__Error"] for row in got["failedResults"]}
+    assert errors["L-1"].startswith("STRING_TOO_LONG:Field is longer than 32000")
+    assert errors["L-2"].startswith("STRING_TOO_LONG:Record is longer than 400000")
+    assert errors["L-3"].startswith("STRING_TOO_LONG:Field")
+
+
+def test_children_of_one_parent_in_different_batches(org: Org) -> None:
+    org.limit(ingest_parent_locks=1, bulk_batch_rows=2)
+    first, second = (record["External_Id__c"] for record in org.truth("Account")[:2])
+    parents = [first, second, first, second, second, "#N/A"]
+    rows = [f"N-{number},Name,{parent}\n" for number, parent in enumerate(parents)]
+    data = "External_Id__c,LastName,Account.External_Id__c\n" + "".join(rows)
+    got = results(org, org.ingest("upsert", data, "External_Id__c"))
+    locked = {row["External_Id__c"]: row["sf__Error"] for row in got["failedResults"]}
+    codes = {key: error.split(":")[0] for key, error in locked.items()}
+    assert codes == {
+        **dict.fromkeys(("N-2", "N-3", "N-4"), "UNABLE_TO_LOCK_ROW"),
+        "N-5": "INVALID_FIELD",  # nothing has no external id
+    }
+    assert locked["N-2"].startswith("UNABLE_TO_LOCK_ROW:unable to obtain exclusive access")
+    alone = [row for row, parent in zip(rows, parents, strict=True) if parent == first]
+    again = "External_Id__c,LastName,Account.External_Id__c\n" + "".join(alone)
+    assert results(org, org.ingest("upsert", again, "External_Id__c"))["failedResults"] == []
+
+
+def test_an_external_id_that_two_records_have(org: Org) -> None:
+    first, second = org.truth()[:2]
+    for record in (first, second):
+        org.admin("PATCH", f"/records/Contact/{record['Id']}", {"External_Id__c": "Both"})
+    data = "External_Id__c,LastName\nBoth,Name\n"
+    got = results(org, org.ingest("upsert", data, "External_Id__c"))
+    assert got["failedResults"][0]["sf__Error"].startswith("DUPLICATE_EXTERNAL_ID:")
+
+
+def test_a_job_that_fails_half_way_keeps_what_it_did(org: Org) -> None:
+    org.limit(ingest_jobs_to_fail=1)
+    rows = [f"H-{number},Name {number}\n" for number in range(450)]
+    path = org.ingest("upsert", "External_Id__c,LastName\n" + "".join(rows), "External_Id__c")
+    shown = org.get(path)
+    assert shown["state"] == "Failed"
+    assert shown["errorMessage"].startswith("TooManyLockFailure")
+    assert (shown["numberRecordsProcessed"], shown["numberRecordsFailed"]) == (200, 0)
+    left = csv_rows(org.send("GET", f"{path}/unprocessedrecords").text)
+    assert [row["External_Id__c"] for row in left] == [f"H-{n}" for n in range(200, 450)]
+    assert len(org.truth()) == 500
+
+
+def test_files_that_are_too_large(org: Org) -> None:
+    org.limit(bulk_upload_bytes=40)
+    job = org.send("POST", "/jobs/ingest", json={"object": "Contact", "operation": "insert"}).json()
+    path = "/" + job["contentUrl"]
+    refused = org.refused("PUT", path, content=b"LastName\n" + b"x" * 22)
+    assert refused[:2] == (400, "CLIENTINPUTERROR")
+    assert org.send("PUT", path, content=b"LastName\n" + b"x" * 21).status_code == 201
+
+
+def test_a_job_deleted_while_it_works(org: Org) -> None:
+    rows = "".join(f"Name {number}\n" for number in range(2_000))
+    path = org.ingest("insert", "LastName\n" + rows)
+    assert org.send("DELETE", path).status_code == 204
+    assert org.refused("GET", path)[0] == 404
