@@ -28,14 +28,34 @@ PATTERNS = {
 _ZONE = r"(Z|[+-]\d\d:?(\d\d)?)$"
 
 
-def cast(values: pa.Array, kind: Type) -> tuple[pa.Array, pa.Array]:
-    """The typed column, and a mask of values that would not cast (null in the column).
+def cast(values: pa.Array, kind: Type) -> tuple[pa.Array, pa.Array | None]:
+    """The typed column, and a mask of values that would not cast (null in the column), if any.
 
     Empty text is no value where something else than text is wanted.
     """
-    values = _flat(values)
+    values = whole(values)
     if kind is Type.TEXT or kind is Type.JSON:
-        return values, pa.array([False] * len(values), pa.bool_())
+        return values, None
+    typed = _sound(values, kind)
+    if typed is not None:
+        return typed, None
+    typed, bad = _with_care(values, kind)
+    return typed, bad if pc.any(bad).as_py() else None
+
+
+def _sound(values: pa.Array, kind: Type) -> pa.Array | None:
+    """The typed column where every value is as it should be, which nearly all columns are."""
+    if kind in PATTERNS:
+        fits = pc.match_substring_regex(values, PATTERNS[kind])
+        if pc.all(fits).as_py() is False:
+            return None
+    try:
+        return values.cast(ARROW[kind]) if kind in ARROW else values
+    except pa.ArrowInvalid:
+        return None
+
+
+def _with_care(values: pa.Array, kind: Type) -> tuple[pa.Array, pa.Array]:
     values = _where(pc.not_equal(values, ""), values)
     if kind not in PATTERNS:
         return _read(values, kind)
@@ -77,13 +97,21 @@ def _one_by_one(values: pa.Array, target: pa.DataType) -> tuple[pa.Array, pa.Arr
 
 def strip_nul(values: pa.Array, kind: Type) -> tuple[pa.Array, int]:
     """Text without NUL bytes, which PostgreSQL cannot store, and how many values had any."""
-    values = _flat(values)
+    values = whole(values)
     if not pa.types.is_string(values.type):
         return values, 0
     if kind is Type.JSON:
         return _strip_escaped(values)
+    if not _has_nul(values):
+        return values, 0
     found = pc.sum(pc.match_substring(values, "\0")).as_py() or 0
     return (pc.replace_substring(values, "\0", "") if found else values), int(found)
+
+
+def _has_nul(values: pa.Array) -> bool:
+    """Never false where there is one. All bytes at once take a tenth of the time values take."""
+    text = values.buffers()[2]
+    return text is not None and b"\0" in text.to_pybytes()
 
 
 def _strip_escaped(values: pa.Array) -> tuple[pa.Array, int]:
@@ -94,5 +122,8 @@ def _strip_escaped(values: pa.Array) -> tuple[pa.Array, int]:
     return pa.array(after, values.type), sum(a != b for a, b in zip(before, after, strict=True))
 
 
-def _flat(values: pa.Array) -> pa.Array:
-    return values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+def whole(values: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """A column in one piece."""
+    if not isinstance(values, pa.ChunkedArray):
+        return values
+    return values.chunk(0) if values.num_chunks == 1 else values.combine_chunks()

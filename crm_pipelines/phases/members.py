@@ -45,6 +45,12 @@ class Members:
             for value in (values[0].as_py(), values[-1].as_py()):
                 self.custom.setdefault(one.name, set()).update(_members(value))
 
+    def add(self, other: Members) -> None:
+        """What was found in other records of the same run."""
+        self.unread.update(other.unread)
+        for name, members in other.custom.items():
+            self.custom.setdefault(name, set()).update(members)
+
     @property
     def notes(self) -> dict[str, Any]:
         """For the manifest."""

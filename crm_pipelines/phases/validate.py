@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import logging
 from collections import Counter
+from collections.abc import Iterable
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,8 +20,10 @@ from crm_pipelines.model.manifest import Chunk, Manifest
 from crm_pipelines.model.stream import KEY, Field, Stream
 from crm_pipelines.phases.checks.findings import Finding, find
 from crm_pipelines.phases.checks.remarks import Remarks
+from crm_pipelines.phases.columns import whole
 from crm_pipelines.phases.failures import ROW, as_failures
 from crm_pipelines.phases.records import PROBLEMS
+from crm_pipelines.store.ahead import abreast
 from crm_pipelines.store.staging import Staging
 
 PHASE = "validate"
@@ -32,24 +35,30 @@ TOLD = 20
 def validate(
     manifest: Manifest, stream: Stream, staging: Staging, *, strict: bool, log: logging.Logger
 ) -> Manifest:
-    """Valid chunks with the row each record had in the raw chunk, and chunks of failures."""
+    """Valid chunks and chunks of failures. A chunk that is all valid is handed on as it is."""
     valid: list[Chunk] = []
     rejected: list[Chunk] = []
     warnings: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
     remarks = Remarks(log, manifest.crm, manifest.stream)
-    for number, chunk in enumerate(manifest.chunks):
+
+    def judge(chunk: Chunk) -> tuple[pa.Table, pa.Table, pa.Table, list[Finding]]:
         records = staging.read(chunk)
-        passed, failed, found = split(records, stream, manifest.fields, strict=strict)
-        remarks.tell_findings(records, found, strict=strict)
-        if failed.num_rows:
+        return records, *split(records, stream, manifest.fields, strict=strict)
+
+    with abreast(judge, manifest.chunks) as judged:
+        for number, (records, passed, failed, found) in enumerate(judged):
+            remarks.tell_findings(records, found, strict=strict)
+            if not strict:
+                warnings.update({f.label: pc.sum(f.rows).as_py() for f in found})
+            if not failed.num_rows:
+                valid.append(manifest.chunks[number])
+                continue
             failures = as_failures(failed, staging.read(manifest.raw[number]))
             remarks.tell_unreadable(failures, manifest.fields)
             rejected.append(staging.write(manifest.key, REJECTED, number, failures))
             reasons.update(_by_reason(failed))
-        if not strict:
-            warnings.update({f.label: pc.sum(f.rows).as_py() for f in found})
-        valid.append(staging.write(manifest.key, PHASE, number, passed))
+            valid.append(staging.write(manifest.key, PHASE, number, passed))
     remarks.close()
     notes = {
         "warnings": dict(warnings.most_common(TOLD)),
@@ -66,26 +75,36 @@ def split(
 
     The findings' masks are about ``records``.
     """
-    problems = records.column(PROBLEMS)
-    unsound = pc.or_(pc.is_valid(problems), pc.is_null(records.column(KEY))).combine_chunks()
+    unsound = whole(pc.is_null(records.column(KEY)))
+    if PROBLEMS in records.column_names:
+        unsound = pc.or_(unsound, whole(pc.is_valid(records.column(PROBLEMS))))
     sound = pc.invert(unsound)
     found = [f.among(sound) for f in find(records, stream, fields)]
     found = [f for f in found if pc.any(f.rows).as_py()]
     bad = unsound
     for finding in found if strict else ():
         bad = pc.or_(bad, finding.rows)
-    position = pa.array(range(records.num_rows), pa.int32())
-    records = records.append_column(ROW, position)
     if not pc.any(bad).as_py():
-        return records.drop_columns([PROBLEMS]), records.slice(0, 0), found
-    failed = records.filter(bad)
-    told = [_reason(row, text, found) for row, text in zip(*_rows(failed), strict=True)]
-    failed = failed.drop_columns([PROBLEMS]).append_column(PROBLEMS, pa.array(told, pa.string()))
-    return records.filter(pc.invert(bad)).drop_columns([PROBLEMS]), failed, found
+        return records, _told(records.slice(0, 0), found), found
+    return _bare(records.filter(pc.invert(bad))), _told(records.filter(bad), found), found
 
 
-def _rows(failed: pa.Table) -> tuple[list[int], list[str | None]]:
-    return failed.column(ROW).to_pylist(), failed.column(PROBLEMS).to_pylist()
+def _told(failed: pa.Table, found: list[Finding]) -> pa.Table:
+    """The records with their reasons."""
+    told = [_reason(row, text, found) for row, text in _rows(failed)]
+    return _bare(failed).append_column(PROBLEMS, pa.array(told, pa.string()))
+
+
+def _bare(records: pa.Table) -> pa.Table:
+    there = PROBLEMS in records.column_names
+    return records.drop_columns([PROBLEMS]) if there else records
+
+
+def _rows(failed: pa.Table) -> Iterable[tuple[int, str | None]]:
+    rows = failed.column(ROW).to_pylist()
+    if PROBLEMS not in failed.column_names:
+        return ((row, None) for row in rows)
+    return zip(rows, failed.column(PROBLEMS).to_pylist(), strict=True)
 
 
 def _reason(row: int, text: str | None, found: list[Finding]) -> str:

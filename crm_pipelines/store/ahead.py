@@ -1,4 +1,4 @@
-"""Working ahead: the next pieces are made in a thread while the last one is being used.
+"""Working ahead: the next pieces are made in threads while the last one is being used.
 
 Arrow, compression and sockets release the interpreter, so two cores are busy instead of one.
 """
@@ -7,13 +7,46 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
 Piece = TypeVar("Piece")
+Result = TypeVar("Result")
+
+WORKERS = 2
+"""Pieces that are worked on at once. More take more memory and wait for the disk."""
 
 _END = object()
+
+
+@contextmanager
+def abreast(
+    work: Callable[[Piece], Result], pieces: Iterable[Piece], workers: int = WORKERS
+) -> Iterator[Iterator[Result]]:
+    """What ``work`` makes of every piece, in the order of the pieces, several at a time.
+
+    At most one result more than there are workers waits to be taken. What goes wrong is raised
+    when its turn comes; nothing is begun after that. The threads have ended when the block has.
+    """
+    waiting: deque[Future[Result]] = deque()
+    with ThreadPoolExecutor(workers, "abreast") as pool:
+
+        def results() -> Iterator[Result]:
+            for piece in pieces:
+                waiting.append(pool.submit(work, piece))
+                if len(waiting) > workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+
+        try:
+            yield results()
+        finally:
+            for one in waiting:
+                one.cancel()
 
 
 @contextmanager

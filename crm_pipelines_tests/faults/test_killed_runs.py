@@ -133,15 +133,9 @@ def test_killed_while_a_page_is_stored(ground: Ground) -> None:
     ground.check()
 
 
-@pytest.mark.parametrize("phase", ["transform", "validate"])
 @both
-def test_killed_while_chunks_are_worked_on(ground: Ground, phase: str) -> None:
-    chunks = [staged(ground.values, ground.name, KEY, phase, number) for number in range(4)]
-    with stuck_at(chunks[3]), ground.start() as run:
-        run.await_words(phase)
-        await_that(chunks[2].exists, "the chunk before")
-        run.kill()
-    assert not chunks[3].exists()
+def test_killed_while_chunks_are_cast(ground: Ground) -> None:
+    _kill_when_stuck(ground, "transform")
     pages = ground.pages()
     outcome = ground.execute_again()
     assert outcome["created"] == ground.records()
@@ -152,12 +146,48 @@ def test_killed_while_chunks_are_worked_on(ground: Ground, phase: str) -> None:
 
 
 @both
+def test_killed_while_records_are_judged(ground: Ground) -> None:
+    with ground.start("validate:1") as run:
+        run.await_words("held validate")
+        run.kill()
+    pages = ground.pages()
+    assert ground.execute_again()["created"] == ground.records()
+    assert ground.pages() == pages
+    ground.check()
+
+
+@pytest.mark.parametrize("name", STREAMS[:1])
+def test_killed_while_records_are_rejected(ground: Ground) -> None:
+    before = _edit_all(ground, {"add_time": "some time"})
+    _kill_when_stuck(ground, "validate")
+    pages = ground.pages()
+    outcome = ground.execute_again()
+    assert (outcome["created"], outcome["rejected"]) == (0, ground.records())
+    assert ground.pages() == pages
+    assert set(pages.values()) == {1}
+    _edit_all(ground, {"add_time": before[0]["add_time"]})
+    assert ground.mirror(ground.name, mode=Mode.FULL).created == ground.records()
+    ground.check()
+
+
+def _kill_when_stuck(ground: Ground, phase: str) -> None:
+    """In the middle of a phase: its third chunk is there, the fourth is not."""
+    chunks = [staged(ground.values, ground.name, KEY, phase, number) for number in range(4)]
+    with stuck_at(chunks[3]), ground.start() as run:
+        run.await_words(phase)
+        await_that(chunks[2].exists, "the chunk before")
+        run.kill()
+    assert not chunks[3].exists()
+
+
+@both
 def test_killed_in_the_middle_of_the_merge(ground: Ground, database_url: str) -> None:
     """Half of the chunks are merged, the next one waits for a row somebody else has locked."""
     ground.mirror(ground.name, mode=Mode.FULL)
     before = ground.mirror.rows(ground.name)
     identity = list(before)[len(before) // 2]
-    _edit_all(ground)
+    text = {"pipedrive.persons": "name", "salesforce.contacts": "LastName"}[ground.name]
+    _edit_all(ground, {text: "Edited"})
     mark = ground.mirror.watermark(ground.name)
     paid = sum(ground.pages().values())
     with psycopg.connect(database_url) as other:
@@ -235,14 +265,17 @@ def test_two_executions_of_one_run_do_not_mix(sandbox: Sandbox, mirror: Mirrorin
     ground.check()
 
 
-def _edit_all(ground: Ground) -> None:
-    crm, collection, key, text = {
-        "pipedrive.persons": ("pipedrive", "persons", "id", "name"),
-        "salesforce.contacts": ("salesforce", "Contact", "Id", "LastName"),
+def _edit_all(ground: Ground, changes: dict[str, Any]) -> list[dict[str, Any]]:
+    """Change every record in the CRM; what they were before."""
+    crm, collection, key = {
+        "pipedrive.persons": ("pipedrive", "persons", "id"),
+        "salesforce.contacts": ("salesforce", "Contact", "Id"),
     }[ground.name]
-    for record in ground.sandbox.truth(crm, collection):
+    before = ground.sandbox.truth(crm, collection)
+    for record in before:
         path = f"/{crm}/records/{collection}/{record[key]}"
-        ground.sandbox.admin("PATCH", path, {text: "Edited"})
+        ground.sandbox.admin("PATCH", path, changes)
+    return before
 
 
 def _waiting(mirror: Mirroring) -> bool:

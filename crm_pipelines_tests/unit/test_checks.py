@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from crm_pipelines.model.rules import CHECKS, AnyOf, NotBefore, Rule
 from crm_pipelines.model.stream import Field, Stream, Type
 from crm_pipelines.phases.checks.findings import find
-from crm_pipelines.phases.checks.formats import misfits
+from crm_pipelines.phases.checks.formats import COMMON, misfits
 from crm_pipelines.phases.columns import ARROW
 
 RIGHT: dict[str, tuple[str, ...]] = {
@@ -98,6 +99,22 @@ def test_nothing_is_not_wrong(check: str) -> None:
 @given(texts=st.lists(st.none() | st.text()))
 def test_any_text_has_a_verdict(check: str, texts: list[str | None]) -> None:
     assert set(wrong(check, *texts)) <= set(texts)
+
+
+@pytest.mark.parametrize("check", COMMON)
+@given(data=st.data())
+def test_the_short_pattern_says_nothing_that_the_long_one_does_not(
+    check: str, data: st.DataObject
+) -> None:
+    texts = pa.array([data.draw(st.from_regex(re.compile(COMMON[check], re.ASCII)))], pa.string())
+    if pa.compute.match_substring_regex(texts, COMMON[check])[0].as_py():
+        assert pa.compute.match_substring_regex(texts, CHECKS[check].right)[0].as_py()
+
+
+def test_web_addresses_of_many_scripts_stay_right() -> None:
+    assert wrong("url", "https://müller.de/ä", "例え.テスト", "a.b", "x_y.example.org:80/") == [
+        "a.b"
+    ]
 
 
 def test_places_are_judged_by_country() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -12,15 +14,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crm_pipelines.model.figures import figures
-from crm_pipelines.model.manifest import Outcome
+from crm_pipelines.model.manifest import Manifest, Outcome
 from crm_pipelines.model.rules import AnyOf
 from crm_pipelines.model.source import RAW
 from crm_pipelines.model.stream import KEY, Field, Stream, Type
+from crm_pipelines.model.window import Options, Slice
 from crm_pipelines.phases.checks.remarks import SHOWN, Remarks
 from crm_pipelines.phases.failures import ROW, as_failures, as_raw
 from crm_pipelines.phases.records import PROBLEMS
-from crm_pipelines.phases.transform import to_table
-from crm_pipelines.phases.validate import split
+from crm_pipelines.phases.transform import to_table, transform
+from crm_pipelines.phases.validate import split, validate
+from crm_pipelines.store.staging import Staging
 
 STREAM = Stream(
     name="people",
@@ -72,7 +76,7 @@ def test_lenient_changes_no_value_and_rejects_only_what_cannot_be_stored(
 ) -> None:
     typed, _ = to_table(raw_of(records), FIELDS)
     passed, failed, _ = split(typed, STREAM, FIELDS, strict=False)
-    sound = [row for row in typed.to_pylist() if row[PROBLEMS] is None and row[KEY] is not None]
+    sound = [row for row in typed.to_pylist() if row.get(PROBLEMS) is None and row[KEY] is not None]
     names = [field.name for field in FIELDS]
     assert passed.select(names).to_pylist() == [{n: row[n] for n in names} for row in sound]
     assert failed.num_rows == len(records) - len(sound)
@@ -101,6 +105,26 @@ def test_strict_gives_every_reason_by_field() -> None:
         },
         {"id": "missing"},
     ]
+
+
+def test_a_chunk_that_is_all_valid_is_handed_on_as_it_is(tmp_path: Path) -> None:
+    staging = Staging(f"file://{tmp_path}")
+    pages: list[list[Any]] = [
+        [{"id": 1}, {"id": 2}],
+        [{"name": "no id"}, {"id": 4, "age": "old"}, {"id": 5}],
+    ]
+    raw = tuple(staging.write("run", "fetch", n, raw_of(page)) for n, page in enumerate(pages))
+    manifest = Manifest(
+        *("run", "w", "crm", "people", Options(), Slice(), datetime.now(UTC), FIELDS, raw, raw)
+    )
+    typed = transform(manifest, staging)
+    done = validate(typed, STREAM, staging, strict=False, log=logging.getLogger("test"))
+    assert done.chunks[0] == typed.chunks[0]
+    assert [chunk.rows for chunk in done.chunks] == [2, 1]
+    assert [staging.read(chunk).column(ROW).to_pylist() for chunk in done.chunks] == [[0, 1], [2]]
+    assert all(PROBLEMS not in staging.read(chunk).column_names for chunk in done.chunks)
+    failures = staging.read(done.rejected[0]).to_pylist()
+    assert [json.loads(failure["raw"]) for failure in failures] == pages[1][:2]
 
 
 def test_raw_records_come_back_as_they_were_kept() -> None:

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from crm_pipelines.model.rules import CHECKS, AnyOf, NotBefore, Rule
 from crm_pipelines.model.stream import Field, Stream, Type
 from crm_pipelines.phases.checks.formats import misfits
+from crm_pipelines.phases.columns import whole
 
 _WESTERNMOST = 12 * 3600
 """Seconds by which the last zone on earth is behind UTC."""
@@ -39,7 +40,7 @@ class Finding:
 
 def find(records: pa.Table, stream: Stream, fields: tuple[Field, ...]) -> list[Finding]:
     """What is wrong with the records that the CRM has not marked as deleted."""
-    columns = {field.name: _whole(records.column(field.name)) for field in fields}
+    columns = {field.name: whole(records.column(field.name)) for field in fields}
     found = [finding for field in fields for finding in _of_field(field, columns, stream)]
     wrong: dict[str, pa.Array] = {}
     for one in found:
@@ -126,9 +127,3 @@ def _seconds(values: pa.Array) -> pa.Array:
     if pa.types.is_date(values.type):
         values = values.cast(pa.timestamp("us"))
     return pc.divide(values.cast(pa.int64()), 1_000_000)
-
-
-def _whole(values: pa.ChunkedArray) -> pa.Array:
-    if values.num_chunks == 1:
-        return values.chunk(0)
-    return values.combine_chunks()

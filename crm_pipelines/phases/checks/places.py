@@ -42,25 +42,29 @@ PLACES = ("zip_code", "state")
 
 def misfits(values: pa.Array, check: str, country: pa.Array | None) -> pa.Array:
     """A mask of values that are not what their country calls so."""
-    text = _plain(values)
-    american, canadian = _in(country, _AMERICAN, len(values)), _in(country, _CANADIAN, len(values))
+    said = values.dictionary_encode()  # places are few: each is looked at once
+    text = _plain(said.dictionary)
     if check == "zip_code":
         fits = [pc.match_substring_regex(text, _ZIP[kind]) for kind in _ZIP]
     else:
         fits = [pc.is_in(text, value_set=_known(kind)) for kind in _STATES]
         fits.append(pc.not_equal(text, ""))
-    right = pc.if_else(american, fits[0], pc.if_else(canadian, fits[1], fits[2]))
-    return pc.and_not(pc.not_equal(text, ""), right)
+    empty = pc.equal(text, "")
+    wrong = [pc.invert(pc.or_(fit, empty)).take(said.indices) for fit in fits]
+    american, canadian = _in(country, _AMERICAN, len(values)), _in(country, _CANADIAN, len(values))
+    return pc.if_else(american, wrong[0], pc.if_else(canadian, wrong[1], wrong[2]))
 
 
 def _in(country: pa.Array | None, names: tuple[str, ...], rows: int) -> pa.Array:
     if country is None:
-        return pa.array([names is _AMERICAN] * rows, pa.bool_())
-    return pc.is_in(_plain(country), value_set=pa.array(names, pa.string()))
+        return pa.repeat(names is _AMERICAN, rows)
+    said = country.dictionary_encode()
+    named = pc.is_in(_plain(said.dictionary), value_set=pa.array(names, pa.string()))
+    return pc.fill_null(named.take(said.indices), "" in names)
 
 
 def _plain(values: pa.Array) -> pa.Array:
-    return pc.utf8_lower(pc.utf8_trim_whitespace(pc.fill_null(values, "")))
+    return pc.utf8_lower(pc.utf8_trim_whitespace(values))
 
 
 def _known(kind: str) -> pa.Array:
