@@ -37,11 +37,11 @@ test: ## Every check and test.
 	@$(call check,pytest,$(BIN)/python -m pytest -n 3 --dist worksteal $(ARGS))
 
 bench: ## Speed and memory of the mirror.
-	@PYTHON="$(PYTHON)" sh tools/prepare.sh dev
+	@PYTHON="$(PYTHON)" sh tools/prepare.sh bench
 	@$(BIN)/python -m crm_pipelines_tests.benchmarks $(ARGS)
 
 constraints: ## Newest versions of everything, as pins.
-	@PYTHON="$(PYTHON)" sh tools/prepare.sh dev
-	@$(BIN)/python -m pip install --quiet --upgrade --upgrade-strategy eager -e '.[dev]'
+	@PYTHON="$(PYTHON)" sh tools/prepare.sh bench
+	@$(BIN)/python -m pip install --quiet --upgrade --upgrade-strategy eager -e '.[dev,bench]'
 	@{ head -2 constraints.txt; $(BIN)/python -m pip freeze --exclude-editable; } > constraints.new
 	@mv constraints.new constraints.txt

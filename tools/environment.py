@@ -1,4 +1,4 @@
-"""Makes, renews and repairs ``.venv``: ``python tools/environment.py run|dev``.
+"""Makes, renews and repairs ``.venv``: ``python tools/environment.py run|dev|bench``.
 
 Run by make in the project's folder with any Python 3.11 or newer, so the standard library is all
 there is. Any number of makes may call it at once: a lock on ``pyproject.toml`` lets one work and
@@ -23,8 +23,8 @@ from pathlib import Path
 VENV = Path(".venv")
 PYTHON = VENV / "bin" / "python"
 PROJECT, PINS = Path("pyproject.toml"), Path("constraints.txt")
-EXTRAS = {"run": "", "dev": "[dev]"}
-INCLUDES = {"run": ("run",), "dev": ("run", "dev")}
+EXTRAS = {"run": "", "dev": "[dev]", "bench": "[dev,bench]"}
+INCLUDES = {"run": ("run",), "dev": ("run", "dev"), "bench": ("run", "dev", "bench")}
 """What is there, too, once something is installed."""
 
 LAST_LINES = 20
@@ -36,7 +36,7 @@ class Failed(Exception):
 
 
 def main(kind: str) -> None:
-    """Have the environment complete for ``run`` (the product) or ``dev`` (its checks as well)."""
+    """Have it complete for ``run`` (the product), ``dev`` (its checks as well) or ``bench``."""
     if is_complete(kind):
         return
     with PROJECT.open("r+" if os.access(PROJECT, os.W_OK) else "r") as lock:

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Finds a Python 3.11 or newer and has it make .venv: sh tools/prepare.sh run|dev
+# Finds a Python 3.11 or newer and has it make .venv: sh tools/prepare.sh run|dev|bench
 # PYTHON=/path/to/python names the one to take.
 
 set -u

@@ -1,8 +1,11 @@
-"""``python -m crm_pipelines_tests.benchmarks``: measure, show a table, write JSON on request."""
+"""``python -m crm_pipelines_tests.benchmarks``: measure, show tables, write JSON and a picture."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from contextlib import ExitStack
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,23 +13,34 @@ import psycopg
 import typer
 from rich.console import Console
 
-from crm_pipelines_tests.benchmarks import ground, report
-from crm_pipelines_tests.benchmarks.rounds import Contacts, Persons
+from crm_pipelines_tests.benchmarks import ground, plot, promises, report
+from crm_pipelines_tests.benchmarks.contacts import Contacts
+from crm_pipelines_tests.benchmarks.persons import Persons
 
-WIDTH = 190
+WIDTH = 230
+CONTACTS, PERSONS = ["10000,100000"], ["50000"]
+Sizes = list[Contacts | Persons]
 
 
 def main(
     contacts: Annotated[
-        int, typer.Option(help="Contacts in Salesforce; 0: none.", min=0)
-    ] = 100_000,
-    persons: Annotated[int, typer.Option(help="Persons in Pipedrive; 0: none.", min=0)] = 10_000,
+        list[str],
+        typer.Option(help="Contacts in Salesforce: sizes, as a comma list or repeated; 0: none."),
+    ] = CONTACTS,
+    persons: Annotated[
+        list[str], typer.Option(help="Persons in Pipedrive, likewise; 0: none.")
+    ] = PERSONS,
     changed: Annotated[
-        float, typer.Option(help="Per cent changed before the last re-sync.", min=0, max=100)
+        float, typer.Option(help="Per cent changed before a re-sync.", min=0, max=100)
     ] = 1.0,
-    rounds: Annotated[int, typer.Option(help="Rounds; medians are shown.", min=1)] = 1,
-    json_: Annotated[
-        Path | None, typer.Option("--json", help="Write every figure into this file; - shows it.")
+    obvious_rows: Annotated[
+        int,
+        typer.Option(help="At most so many rows the obvious way, which is slow; 0: none.", min=0),
+    ] = 20_000,
+    rounds: Annotated[int, typer.Option(help="Rounds; medians are shown.", min=1)] = 3,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="Write FILE with every figure (JSON), and a picture beside it (.svg)."),
     ] = None,
     sandbox_home: Annotated[
         Path | None, typer.Option(help="Folder in which the simulated CRMs' records are kept.")
@@ -36,49 +50,86 @@ def main(
 
     Uses the PostgreSQL of CRM_DATABASE_URL, in databases of its own, or an embedded one.
     """
-    console = Console(stderr=str(json_) == "-")
+    console = Console()
     if not console.is_terminal:
-        console = Console(stderr=console.stderr, width=WIDTH)
-    found: dict[str, Any] = {"machine": report.machine()}
+        console = Console(width=WIDTH)
+    if obvious_rows and not find_spec("pandas"):
+        console.print("pandas is not installed: the obvious way is left out (make bench has it)")
 
     def tell(words: str) -> None:
         console.print(f"… {words}", style="dim", highlight=False)
 
-    tell("starting PostgreSQL and filling the simulated CRMs")
-    with ground.prepared(contacts, persons, sandbox_home) as here:
-        with psycopg.connect(here.server_url) as connection:
-            found["machine"]["postgresql"] = connection.info.server_version
-        if contacts:
-            found["contacts"] = _contacts(here, contacts, changed, rounds, tell)
-            console.print(report.contacts_table(found["contacts"]))
-        if persons:
-            found["persons"] = _persons(here, persons, rounds, tell)
-            console.print(report.persons_table(found["persons"]))
-    if str(json_) == "-":
-        typer.echo(json.dumps(found, indent=2))
-    elif json_ is not None:
-        json_.write_text(json.dumps(found, indent=2) + "\n")
+    with ExitStack() as stack:
+        tell("starting PostgreSQL")
+        server = stack.enter_context(ground.running_server())
+        measuring: Sizes = []
+        for name, number in _sizes(contacts, persons):
+            tell(f"filling a simulated CRM with {number:,} {name}")
+            more = {"accounts": max(1, number // 10)} if name == "contacts" else {}
+            here = ground.running_sandbox(
+                server, f"{name}-{number}", sandbox_home, **{name: number}, **more
+            )
+            standing, some = stack.enter_context(here), round(number * changed / 100)
+            if name == "contacts":
+                measuring.append(Contacts(standing, number, some, obvious_rows))
+            else:
+                measuring.append(Persons(standing, number, some))
+        found = _measure(server, measuring, rounds, output, tell)
+    _show(console, found)
 
 
-def _contacts(
-    here: ground.Ground, number: int, changed: float, rounds: int, tell: Any
+def _measure(
+    server: ground.Server,
+    measuring: Sizes,
+    rounds: int,
+    output: Path | None,
+    tell: Callable[[str], None],
 ) -> dict[str, Any]:
-    measuring = Contacts(here, number, round(number * changed / 100))
+    """All sizes in turn, round after round; what is known is written after each."""
+    about = report.machine()
+    with psycopg.connect(server.url) as connection:
+        about["postgresql"] = connection.info.server_version
+    found: dict[str, Any] = {}
     for round_ in range(1, rounds + 1):
-        measuring.run(round_, lambda words, r=round_: tell(f"round {r} of {rounds}: {words}"))  # type: ignore[misc]
-    return {
-        "csv_mb": round(measuring.csv_bytes / 1e6, 1),
-        "wire_mb": round(measuring.wire_bytes / 1e6, 1),
-        "columns": measuring.columns,
-        "measured": [one.summary() for one in measuring.measured],
-    }
+        for one in measuring:
+            title = one.title
+            one.run(round_, lambda words, t=title, r=round_: tell(f"round {r}, {t}: {words}"))  # type: ignore[misc]
+        found = {
+            "machine": about,
+            "rounds": round_,
+            "contacts": [one.summary() for one in measuring if isinstance(one, Contacts)],
+            "persons": [one.summary() for one in measuring if isinstance(one, Persons)],
+        }
+        found["promises"] = promises.judge(found)
+        if output is not None:
+            output.write_text(json.dumps(found, indent=2) + "\n")
+            if drawn := plot.picture(found):
+                output.with_suffix(".svg").write_text(drawn)
+    return found
 
 
-def _persons(here: ground.Ground, number: int, rounds: int, tell: Any) -> dict[str, Any]:
-    measuring = Persons(here, number)
-    for _ in range(rounds):
-        measuring.run(tell)
-    return {"measured": [one.summary() for one in measuring.measured]}
+def _show(console: Console, found: dict[str, Any]) -> None:
+    for size in found["contacts"]:
+        console.print(report.contacts_table(size))
+    if len(found["contacts"]) > 1:
+        console.print(report.growth_table(found["contacts"]))
+    for size in found["persons"]:
+        console.print(report.persons_table(size))
+    console.print(report.promises_table(found["promises"]))
+
+
+def _sizes(contacts: list[str], persons: list[str]) -> list[tuple[str, int]]:
+    found = []
+    for name, texts in (("contacts", contacts), ("persons", persons)):
+        for text in ",".join(texts).split(","):
+            try:
+                number = int(text.replace("_", ""))
+            except ValueError:
+                raise typer.BadParameter(f"--{name} takes numbers, not {text!r}") from None
+            if number < 0:
+                raise typer.BadParameter(f"--{name} must not be negative")
+            found.append((name, number))
+    return sorted({each for each in found if each[1]})
 
 
 if __name__ == "__main__":

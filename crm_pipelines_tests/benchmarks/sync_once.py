@@ -1,19 +1,20 @@
 """One sync of one stream through Dagster, in a process of its own: its memory is then its own.
 
-``python -m crm_pipelines_tests.benchmarks.sync_once CRM STREAM MODE`` prints one line of JSON.
+``python -m crm_pipelines_tests.benchmarks.sync_once CRM.STREAM MODE [dry]`` prints one line of
+JSON. pandas brings numpy, which pyarrow then loads, too; an installation of the product has
+neither, so neither is let in here.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-import resource
 import sys
 import time
 from dataclasses import asdict
 from datetime import UTC, datetime
+from importlib.abc import MetaPathFinder
 from itertools import pairwise
-from pathlib import Path
 
 from crm_pipelines import home
 from crm_pipelines.defs.build import build_definitions
@@ -21,6 +22,16 @@ from crm_pipelines.defs.launch import run_job
 from crm_pipelines.defs.names import Names
 from crm_pipelines.model.manifest import Outcome
 from crm_pipelines.reports.progress import StreamName, listening
+from crm_pipelines_tests.benchmarks.memory import peak_mb, resident_mb
+
+
+class WithoutNumpy(MetaPathFinder):
+    """Finds nothing, but refuses one name."""
+
+    def find_spec(self, fullname: str, path: object, target: object = None) -> None:
+        """Raises ``ImportError`` for numpy."""
+        if fullname == "numpy":
+            raise ImportError("not here")
 
 
 class Watch:
@@ -53,17 +64,19 @@ class Watch:
         }
 
 
-def main(crm: str, stream: str, mode: str) -> int:
+def main(name: str, mode: str, dry: str = "") -> int:
     """Sync; exit code 1 if it failed."""
+    sys.meta_path.insert(0, WithoutNumpy())
     for noisy in ("httpx", "alembic", "dagster"):
         logging.getLogger(noisy).setLevel(logging.CRITICAL)
-    watch = Watch()
+    watch, (crm, _, stream) = Watch(), name.partition(".")
     with home.ready() as ready:
         home.bring_up_to_date(ready.wiring.database)
         definitions = build_definitions(ready.wiring)
         account = next(a for a in ready.wiring.accounts if a.crm == crm)
         chosen = next(s for s in account.streams if s.name == stream)
-        before, begun = _resident_mb(), time.perf_counter()
+        options = {"mode": mode, "dry_run": bool(dry)}
+        before, begun = resident_mb(), time.perf_counter()
         with listening(watch):
             launched = run_job(
                 definitions,
@@ -71,7 +84,7 @@ def main(crm: str, stream: str, mode: str) -> int:
                 [Names(several_workspaces=False).asset(account, chosen)],
                 workspace=home.WORKSPACE_YAML,
                 run_config={
-                    "resources": {"options": {"config": {"mode": mode}}},
+                    "resources": {"options": {"config": options}},
                     "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
                 },
                 tags={"dagster/partition": datetime.now(UTC).date().isoformat()},
@@ -85,15 +98,10 @@ def main(crm: str, stream: str, mode: str) -> int:
         "phases": watch.seconds(),
         "outcome": asdict(watch.outcome),
         "before_mb": before,
-        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        "peak_mb": peak_mb(),
     }
     sys.stdout.write(json.dumps(found) + "\n")
     return 0
-
-
-def _resident_mb() -> int:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * resource.getpagesize() // 2**20
 
 
 if __name__ == "__main__":
