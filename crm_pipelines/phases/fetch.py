@@ -166,6 +166,9 @@ def _read_on(
         if isinstance(error, CrmError):
             checkpoints.keep(checkpoint)
         raise
+    if calls + purse.calls != checkpoint.api_calls:  # tidying up costs, too
+        settle(None)
+        checkpoints.keep(checkpoint)
     return way
 
 

@@ -64,6 +64,7 @@ def test_a_wrong_value_of_pipedrive_is_named(name: str, value: str) -> None:
         ("SALESFORCE_JOB_WAIT_SECONDS", "0"),
         ("SALESFORCE_BULK_ROWS", "few"),
         ("SALESFORCE_SPLIT_ROWS", "-1"),
+        ("SALESFORCE_PAGE_ROWS", "0"),
     ],
 )
 def test_a_wrong_value_of_salesforce_is_named(name: str, value: str) -> None:

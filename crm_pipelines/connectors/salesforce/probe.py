@@ -8,7 +8,6 @@ from typing import Any
 
 import httpx
 
-from crm_pipelines.connectors.salesforce.result_pages import PAGE
 from crm_pipelines.connectors.salesforce.settings import SalesforceSettings
 from crm_pipelines.connectors.salesforce.streams import SalesforceStream
 from crm_pipelines.model.call import Call
@@ -64,7 +63,7 @@ def _reading_calls(records: int, settings: SalesforceSettings) -> int:
     if records < settings.bulk_rows:
         return math.ceil(records / QUERY_PAGE)
     jobs = math.ceil(records / settings.split_rows) if settings.split_rows else 1
-    pages = math.ceil(records / PAGE)
+    pages = math.ceil(records / settings.page_rows)
     lists = math.ceil(pages / LISTED_PAGES) if pages > 1 else 0
     closing = 1 if jobs > 1 else 0
     return (jobs + closing) * JOB_CALLS + pages + lists

@@ -67,11 +67,12 @@ def divide(part: Slice, by_day: Mapping[date, int], pieces: int, now: datetime) 
     """
     present = now - OVERLAP
     end = present if part.end is None else min(part.end, present)
-    days = sorted(day for day in by_day if _within(day, part.start, end))
+    days = sorted(day for day in by_day if by_day[day] and _within(day, part.start, end))
     goal, held, cuts = sum(by_day[day] for day in days) / max(pieces, 1), 0, list[datetime]()
     for day in days:
-        if held and held + by_day[day] / 2 > goal * (len(cuts) + 1):
+        if held and held + by_day[day] / 2 > goal:
             cuts.append(_midnight(day))
+            held = 0
         held += by_day[day]
     if not cuts:
         return [Range(part.start, part.end)]

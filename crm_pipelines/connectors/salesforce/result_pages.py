@@ -17,11 +17,11 @@ from crm_pipelines.transport.door import Door
 if TYPE_CHECKING:
     import httpx
 
-PAGE = 25_000
-"""Records per result page; without a ceiling Salesforce may stop in the middle of a huge page."""
-
 CEILING = 100_000
-"""The same for pages whose size Salesforce has chosen, well above what it chooses."""
+"""Records that a page may have whose size Salesforce has chosen, well above what it chooses.
+
+Without a ceiling it may stop in the middle of a huge page.
+"""
 
 PARALLEL_SINCE = 58.0
 """The API version in which ``resultPages`` begins (Get Parallel Results for a Query Job)."""
@@ -60,10 +60,11 @@ class ResultPage:
 
 
 class ResultPages:
-    """Pages of jobs, each a landing of ``land``. ``size`` is how many records one may have."""
+    """Pages of jobs, each a landing of ``land``. ``size`` is how many records one may have that
+    is asked for by locator."""
 
     def __init__(self, door: Door, land: Callable[[], Landing], size: int) -> None:
-        self._door, self._land, self.size = door, land, size or PAGE
+        self._door, self._land, self.size = door, land, size
         self.left = threading.Event()
 
     def behind(self, job: str, version: str, locator: str) -> ResultPage:

@@ -67,6 +67,7 @@ class SalesforceSettings(Timeouts, FieldSelection):
     user_calls: int = Field(0, alias="SALESFORCE_USER_CALLS_PER_MINUTE", ge=0)
     job_wait_seconds: int = Field(3600, alias="SALESFORCE_JOB_WAIT_SECONDS", ge=1)
     bulk_rows: int = Field(2_000, alias="SALESFORCE_BULK_ROWS", ge=0)
+    page_rows: int = Field(25_000, alias="SALESFORCE_PAGE_ROWS", ge=1)
     split_rows: int = Field(500_000, alias="SALESFORCE_SPLIT_ROWS", ge=0)
     ingest_bytes: int = Field(
         LARGEST_FILE, alias="SALESFORCE_INGEST_BYTES", ge=1_000, le=LARGEST_FILE

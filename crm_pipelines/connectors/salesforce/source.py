@@ -168,7 +168,7 @@ class SalesforceSource:
 
         return BulkQuery(
             jobs,
-            ResultPages(self._door, land, part.page_size),
+            ResultPages(self._door, land, part.page_size or self._settings.page_rows),
             version=self._settings.api_version,
             order=lambda one: jobs.order(
                 soql.select(stream.sobject, fields, within(one)), soql.resource(fields)

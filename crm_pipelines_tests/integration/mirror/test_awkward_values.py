@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -88,8 +89,12 @@ def contacts(sandbox: Sandbox) -> dict[str, dict[str, Any]]:
     return wanted
 
 
+@pytest.mark.parametrize("bulk_rows", ["0", "2000"], ids=["bulk job", "plain query"])
 @pytest.mark.parametrize("mode", [Mode.FULL, Mode.INCREMENTAL])
-def test_contacts(sandbox: Sandbox, mirror: Mirroring, mode: Mode) -> None:
+def test_contacts(
+    sandbox: Sandbox, mirroring: Callable[..., Mirroring], mode: Mode, bulk_rows: str
+) -> None:
+    mirror = mirroring(SALESFORCE_BULK_ROWS=bulk_rows)
     if mode is Mode.INCREMENTAL:
         mirror("salesforce.contacts")
     wanted = contacts(sandbox)
@@ -106,7 +111,11 @@ def test_contacts(sandbox: Sandbox, mirror: Mirroring, mode: Mode) -> None:
     assert differences(sandbox, mirror, "salesforce.contacts") == {}
 
 
-def test_opportunities(sandbox: Sandbox, mirror: Mirroring) -> None:
+@pytest.mark.parametrize("bulk_rows", ["0", "2000"], ids=["bulk job", "plain query"])
+def test_opportunities(
+    sandbox: Sandbox, mirroring: Callable[..., Mirroring], bulk_rows: str
+) -> None:
+    mirror = mirroring(SALESFORCE_BULK_ROWS=bulk_rows)
     ids = [record["Id"] for record in sandbox.truth("salesforce", "Opportunity")]
     wanted = dict(zip(ids, AMOUNTS, strict=False))
     for identity, amount in wanted.items():

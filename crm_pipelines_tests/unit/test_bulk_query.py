@@ -1,0 +1,205 @@
+"""Results that are not what their job said: nothing that ends early is taken for the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from crm_pipelines.connectors.salesforce.bulk_query import BulkQuery
+from crm_pipelines.connectors.salesforce.query_jobs import QueryJobs
+from crm_pipelines.connectors.salesforce.ranges import Range, restore
+from crm_pipelines.connectors.salesforce.result_pages import ResultPages
+from crm_pipelines.connectors.salesforce.settings import SalesforceSettings
+from crm_pipelines.model.call import Call
+from crm_pipelines.model.errors import CrmError, GoneError, Truncated
+from crm_pipelines.model.source import Page, Place
+
+NO_JOB = GoneError("no such job")
+
+
+class Answer:
+    """What comes through the door."""
+
+    def __init__(self, body: str, rows: str | None = None, locator: str | None = "null") -> None:
+        self.content = body.encode()
+        named = {"sforce-numberofrecords": rows, "sforce-locator": locator}
+        self.headers = {name: value for name, value in named.items() if value is not None}
+
+    def iter_bytes(self, size: int) -> Iterator[bytes]:
+        yield self.content
+
+
+class Org:
+    """Stands for the door to an org: answers by path, in order; the last one stays."""
+
+    def __init__(self, **answers: list[Any]) -> None:
+        self._answers = answers
+        self.asked: list[str] = []
+
+    def send(self, call: Call) -> Any:
+        name = _name(call)
+        self.asked.append(name)
+        found = self._answers[name]
+        answer = found.pop(0) if len(found) > 1 else found[0]
+        if isinstance(answer, CrmError):
+            raise answer
+        return answer
+
+    def fetch(self, call: Call, read: Callable[[Any], None]) -> None:
+        read(self.send(call))
+
+
+def _name(call: Call) -> str:
+    if call.method != "GET":
+        return {"POST": "order", "DELETE": "delete"}[call.method]
+    last = call.path.rpartition("/")[2]
+    return {"results": "page_" + call.params.get("locator", "0"), "resultPages": "lists"}.get(
+        last, "poll"
+    )
+
+
+class Floor:
+    """A landing that counts."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+
+    def put(self, records: pa.Table) -> None:
+        self.rows += records.num_rows
+
+
+def csv(rows: int) -> str:
+    return '"Id"\n' + '"1"\n' * rows
+
+
+def job(rows: int | None) -> Answer:
+    told = "" if rows is None else f', "numberRecordsProcessed": {rows}'
+    return Answer(f'{{"state": "JobComplete"{told}}}')
+
+
+def lists(*locators: str, done: bool = True, more: str = "") -> Answer:
+    pages = ", ".join(
+        f'{{"resultUrl": "https://elsewhere.example/services/data/v64.0/jobs/query/750/results'
+        f'?locator={one}"}}'
+        for one in locators
+    )
+    rest = f', "nextRecordUrl": "{more}"' if more else ""
+    return Answer(f'{{"resultPages": [{pages}], "done": {str(done).lower()}{rest}}}')
+
+
+def read(org: Org, ranges: list[Range], size: int = 2) -> Iterator[Page]:
+    settings = SalesforceSettings.model_validate({})
+    door: Any = org
+    return BulkQuery(
+        QueryJobs(door, settings),
+        ResultPages(door, Floor, size),
+        version="64.0",
+        order=lambda _: QueryJobs(door, settings).order("SELECT Id FROM Contact", "query"),
+        divide=lambda one: [one],
+        keep=places.append,
+        empty=lambda: pa.table({"Id": pa.array([], pa.string())}),
+        sized=False,
+    ).pages(ranges)
+
+
+places: list[Place] = []
+
+
+@pytest.fixture(autouse=True)
+def no_places() -> None:
+    places.clear()
+
+
+def rows_of(page: Page) -> int:
+    found: Any = page.records
+    return int(found.rows if isinstance(found, Floor) else found.num_rows)
+
+
+ORDERED: dict[str, list[Any]] = {"order": [Answer('{"id": "750"}')], "delete": [Answer("")]}
+
+
+def test_lists_that_end_early_are_not_the_end() -> None:
+    """The job made six rows, the list has four: its pages are read one after the other."""
+    org = Org(
+        **ORDERED,
+        poll=[job(6)],
+        lists=[lists("a", "b")],
+        page_a=[Answer(csv(2), "2", "b")],
+        page_b=[Answer(csv(2), "2")],
+        page_0=[Answer(csv(2), "2", "x")],
+        page_x=[Answer(csv(4), "4")],
+    )
+    pages = list(read(org, [Range()]))
+    assert pages[-1].next_place is None
+    assert sum(map(rows_of, pages[-2:])) == 6
+    assert org.asked[-3:] == ["page_0", "page_x", "delete"]
+
+
+def test_a_last_page_that_comes_too_early_is_not_the_end() -> None:
+    org = Org(**ORDERED, poll=[job(6)], lists=[NO_JOB], page_0=[Answer(csv(4), "4")])
+    with pytest.raises(Truncated, match="made 6 rows, but its result pages hold 4"):
+        list(read(org, [Range()]))
+    assert restore(places[-1]) == [Range()]
+
+
+@pytest.mark.parametrize("locator", ["null", None])
+def test_a_job_that_does_not_say_how_many_is_read_all_the_same(locator: str | None) -> None:
+    org = Org(
+        **ORDERED,
+        poll=[job(None)],
+        lists=[lists("a"), lists("b", done=False, more="/services/data/v64.0/resultPages")],
+        page_a=[Answer(csv(2), None, locator)],
+    )
+    pages = list(read(org, [Range()]))
+    assert [rows_of(page) for page in pages] == [2]
+
+
+def test_a_list_that_goes_on_with_nothing_ends_there() -> None:
+    more = lists("a", done=False, more="/services/data/v64.0/jobs/query/750/resultPages?locator=q")
+    org = Org(**ORDERED, poll=[job(2)], lists=[more, lists()], page_a=[Answer(csv(2), "2")])
+    # two rows fit one page, so the list is asked for where pages are smaller
+    pages = list(read(org, [Range()], size=1))
+    assert sum(map(rows_of, pages)) == 2
+    assert pages[-1].next_place is None
+
+
+def test_a_list_that_goes_round_in_circles_is_told() -> None:
+    more = lists("a", done=False, more="/services/data/v64.0/jobs/query/750/resultPages?locator=q")
+    empty = lists(done=False, more="/services/data/v64.0/jobs/query/750/resultPages?locator=q")
+    org = Org(**ORDERED, poll=[job(4)], lists=[more, empty], page_a=[Answer(csv(2), "2")])
+    with pytest.raises(Truncated, match="without naming any"):
+        list(read(org, [Range()]))
+
+
+def test_an_empty_job_needs_no_page() -> None:
+    org = Org(**ORDERED, poll=[job(0)])
+    (page,) = read(org, [Range()])
+    assert (rows_of(page), page.next_place) == (0, None)
+    assert org.asked == ["order", "poll", "delete"]
+
+
+def test_a_job_that_vanishes_at_once_is_not_ordered_for_ever() -> None:
+    org = Org(**ORDERED, poll=[NO_JOB])
+    with pytest.raises(GoneError):
+        list(read(org, [Range()]))
+    assert org.asked == ["order", "poll"]
+
+
+def test_a_page_is_asked_of_our_own_org() -> None:
+    """Whatever host an address names, the session goes nowhere else."""
+    seen: list[Call] = []
+
+    class Watched(Org):
+        def send(self, call: Call) -> Any:
+            seen.append(call)
+            return super().send(call)
+
+    org = Watched(**ORDERED, poll=[job(3)], lists=[lists("a")], page_a=[Answer(csv(3), "3")])
+    list(read(org, [Range()]))
+    (page,) = [call for call in seen if call.path.endswith("/results")]
+    assert page.path == "/services/data/v64.0/jobs/query/750/results"
+    assert page.params["locator"] == "a"
+    assert int(page.params["maxRecords"]) >= 100_000
