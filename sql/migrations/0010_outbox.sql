@@ -18,7 +18,7 @@ CREATE TABLE sync.outbox (
     record           text NOT NULL,
     lane             text,
     -- The command that has to be delivered before this one.
-    after_id         bigint REFERENCES sync.outbox (id),
+    after_id         bigint,
     status           text NOT NULL DEFAULT 'pending'
                      CHECK (status IN ('pending', 'sending', 'delivered', 'failed', 'dead')),
     version          integer NOT NULL DEFAULT 1,
@@ -39,15 +39,81 @@ CREATE TABLE sync.outbox (
     CHECK (local_id IS NOT NULL OR remote_id IS NOT NULL OR kind = 'create')
 );
 -- What is open is little, whatever has been delivered.
-CREATE INDEX outbox_open ON sync.outbox (workspace_id, priority, id)
-    WHERE status IN ('pending', 'sending', 'failed');
+CREATE INDEX outbox_waiting ON sync.outbox (workspace_id, crm, priority, id)
+    WHERE status IN ('pending', 'failed');
+CREATE INDEX outbox_sending ON sync.outbox (worker) WHERE status = 'sending';
+CREATE INDEX outbox_undelivered ON sync.outbox (workspace_id, status, id)
+    WHERE status <> 'delivered';
 CREATE INDEX outbox_by_record ON sync.outbox (workspace_id, record, id) WHERE status <> 'delivered';
 CREATE INDEX outbox_by_lane ON sync.outbox (workspace_id, lane, id)
     WHERE lane IS NOT NULL AND status <> 'delivered';
+CREATE INDEX outbox_history ON sync.outbox (workspace_id, record, id);
 CREATE INDEX outbox_by_remote ON sync.outbox (workspace_id, entity, remote_id, delivered_at);
 -- One create for a row of the local side, ever: a second trigger finds the first one.
 CREATE UNIQUE INDEX outbox_one_create ON sync.outbox (workspace_id, crm, entity, local_id)
     WHERE kind = 'create' AND local_id IS NOT NULL;
+
+-- Numbers of workers: the session that works for one holds the advisory lock (7421009, number).
+CREATE SEQUENCE sync.worker_numbers MAXVALUE 2147483647 CYCLE;
+
+-- Commands whose turn it is. Those of one record go in the order in which they were made, one at a
+-- time; a create that is dead holds back what comes after it. Those of one lane go one at a time.
+CREATE VIEW sync.commands_in_turn AS
+SELECT o.id, o.workspace_id, o.crm, o.status, o.priority, o.version
+  FROM sync.outbox AS o
+ WHERE o.status IN ('pending', 'failed')
+   AND o.next_attempt_at <= clock_timestamp()
+   AND NOT EXISTS (
+       SELECT FROM sync.outbox AS b
+        WHERE b.workspace_id = o.workspace_id AND b.crm = o.crm AND b.record = o.record
+          AND b.id <> o.id AND b.status <> 'delivered'
+          AND (b.status = 'sending'
+               OR (b.id < o.id AND (b.status IN ('pending', 'failed') OR b.kind = 'create'))))
+   AND NOT EXISTS (
+       SELECT FROM sync.outbox AS b
+        WHERE b.workspace_id = o.workspace_id AND b.crm = o.crm AND b.lane = o.lane
+          AND b.lane IS NOT NULL AND b.id <> o.id AND b.status <> 'delivered'
+          AND (b.status = 'sending' OR (b.id < o.id AND b.status IN ('pending', 'failed'))))
+   AND NOT EXISTS (
+       SELECT FROM sync.outbox AS b WHERE b.id = o.after_id AND b.status <> 'delivered');
+
+-- Gives commands into a worker's hands: those that are still as he saw them and whose turn it is.
+-- Claims of an account go one after the other, so that no two of a record or lane are given out;
+-- a row that a change is being folded into is passed over, its turn comes when that is committed.
+CREATE FUNCTION sync.claim(_worker bigint, _ids bigint[], _versions integer[])
+RETURNS SETOF sync.outbox LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock(7421011, a.account)
+       FROM (SELECT DISTINCT hashtext(o.workspace_id || '/' || o.crm) AS account
+               FROM sync.outbox AS o WHERE o.id = ANY (_ids) ORDER BY 1) AS a;
+    RETURN QUERY
+    WITH chosen AS (
+        SELECT o.id
+          FROM unnest(_ids, _versions) AS w (id, version)
+          JOIN sync.outbox AS o ON o.id = w.id AND o.version = w.version
+         WHERE o.status IN ('pending', 'failed')
+           AND EXISTS (SELECT FROM sync.commands_in_turn AS t WHERE t.id = o.id)
+         ORDER BY o.id
+           FOR NO KEY UPDATE OF o SKIP LOCKED
+    )
+    UPDATE sync.outbox AS o
+       SET status = 'sending', worker = _worker, attempts = o.attempts + 1,
+           version = o.version + 1, updated_at = clock_timestamp()
+      FROM chosen AS c WHERE o.id = c.id
+    RETURNING o.*;
+END $$;
+
+-- Whoever listens hears of new commands when their transaction commits.
+CREATE FUNCTION sync.ring() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT FROM added) THEN
+        PERFORM pg_notify('crm_outbox', '');
+    END IF;
+    RETURN NULL;
+END $$;
+
+CREATE TRIGGER ring AFTER INSERT ON sync.outbox
+    REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION sync.ring();
 
 -- What a person has to decide.
 CREATE TABLE sync.conflicts (
