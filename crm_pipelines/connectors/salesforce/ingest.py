@@ -42,7 +42,9 @@ class Ingest:
     ) -> Iterator[pa.Table]:
         """Tables of outcomes (``OUTCOME_COLUMNS``), one row for each row that was given.
 
-        Columns are fields by API names, and parents as ``Account.External_Id__c``. ``folder`` is
+        Columns are fields by API names, and parents as ``Account.External_Id__c``. Null empties a
+        field; empty text leaves it as it is, and so does null for a parent by its external id (null
+        in ``AccountId`` takes the parent away). ``folder`` is
         for the files of this writing alone. ``keep`` stores the place; given again after a run
         that died, with the same folder, the rows are not read again. Outcomes that were yielded
         just before a run died are yielded once more.

@@ -101,9 +101,11 @@ class Jobs:
 
         def read(response: httpx.Response) -> None:
             nonlocal found
-            wanted = list(columns.values())
-            chunks = [records.select(wanted) for records in read_page(response)]
-            found = pa.concat_tables(chunks).rename_columns(list(columns))
+            chunks = [found.slice(0, 0)]
+            for records in read_page(response):
+                chosen = records.select(list(columns.values()))
+                chunks.append(chosen.rename_columns(list(columns)))
+            found = pa.concat_tables(chunks)
             if rows not in (None, found.num_rows):
                 raise Truncated(
                     f"Salesforce counts {rows} rows in {which} of the job {job} and sent "

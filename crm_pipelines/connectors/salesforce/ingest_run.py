@@ -60,6 +60,7 @@ class Run:
         self._folder, self._keep = folder, keep
         self._version = settings.api_version
         self.parts: list[Part] = []
+        self._ended = ""  # the job whose results were told last; it may not be deleted yet
 
     @property
     def _jobs(self) -> Jobs:
@@ -92,6 +93,8 @@ class Run:
             )
         self._version = place["version"]
         self.parts = [Part(**part) for part in place["parts"]]
+        if place["ended"]:
+            self._jobs.delete(place["ended"])
         missing = [part.file for part in self.parts if not (self._folder / part.file).exists()]
         if missing:
             raise FatalError(
@@ -113,6 +116,7 @@ class Run:
         if table.num_rows:
             yield table
         self.parts[0:1] = [follower] if follower else []
+        self._ended = part.job
         self._keep_place()
         self._jobs.delete(part.job)
         (self._folder / part.file).unlink()
@@ -133,6 +137,7 @@ class Run:
                 "writing": self._name,
                 "version": self._version,
                 "parts": [asdict(part) for part in self.parts],
+                "ended": self._ended,
             }
         )
 

@@ -1,6 +1,8 @@
 """Values of Arrow columns as a Bulk API file spells them, and what no such file can hold.
 
 Null is ``#N/A``, which empties a field; empty text is an empty value, which leaves it alone.
+A parent that is named by its external id cannot be taken away so, since nothing has no external id:
+null leaves it alone, too.
 (Bulk API 2.0 guide: Prepare CSV Files; limits of fields and records: Bulk API limits.)
 """
 
@@ -16,7 +18,7 @@ from crm_pipelines.model.errors import FatalError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-NULL = "#N/A"
+NULL, LEFT_ALONE = "#N/A", ""
 LONGEST_FIELD, LONGEST_RECORD = 32_000, 400_000
 """Characters."""
 
@@ -65,14 +67,15 @@ def spell(columns: Sequence[pa.Array], names: Sequence[str], key: str) -> Spelle
         length = characters if length is None else pc.add(length, characters)
         if name == key:
             _look_at_key(complaints, name, texts)
-        values.append(quoted(texts, plain=not _is_text(column.type)))
+        null = LEFT_ALONE if "." in name else NULL
+        values.append(quoted(texts, null, plain=not _is_text(column.type)))
     message = f"the record has more than {LONGEST_RECORD} characters"
     complaints.note(pc.greater(length, LONGEST_RECORD), "STRING_TOO_LONG", message, None)
     lines = values[0] if len(values) == 1 else pc.binary_join_element_wise(*values, ",")
     return Spelled(lines, complaints.code, complaints.message, complaints.field)
 
 
-def quoted(texts: pa.Array, *, plain: bool = False) -> pa.Array:
+def quoted(texts: pa.Array, null: str = NULL, *, plain: bool = False) -> pa.Array:
     """Texts as values of a line; ``plain`` ones need no quotes."""
     import pyarrow.compute as pc
 
@@ -80,13 +83,13 @@ def quoted(texts: pa.Array, *, plain: bool = False) -> pa.Array:
         doubled = pc.replace_substring(texts, '"', '""')
         around = pc.binary_join_element_wise('"', doubled, '"', "")
         texts = pc.if_else(pc.is_in(texts, value_set=_unquoted()), texts, around)
-    return pc.fill_null(texts, NULL)
+    return pc.fill_null(texts, null)
 
 
 def _unquoted() -> pa.Array:
     import pyarrow as pa
 
-    return pa.array(["", NULL])
+    return pa.array([LEFT_ALONE, NULL])
 
 
 def as_texts(name: str, column: pa.Array) -> pa.Array:

@@ -137,7 +137,10 @@ class Ingest:
         which = call.request.url.path.rstrip("/").rpartition("/")[2].lower()
         if job.state not in TERMINAL:
             raise Problem(400, "INVALIDJOBSTATE", f"Job is {job.state}, it has no results yet")
-        pieces = _pieces(self._company.files / f"{job.id}.{which}.csv")
+        found = self._company.files / f"{job.id}.{which}.csv"
+        if which == "unprocessedrecords" and not found.exists():
+            found = self._input(job)  # aborted before it began
+        pieces = _pieces(found)
         headers = {}
         if accepts_gzip(call.request):
             pieces, headers["Content-Encoding"] = gzipped(pieces), "gzip"
