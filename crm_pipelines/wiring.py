@@ -11,6 +11,9 @@ from crm_pipelines.audit.log import AuditLog
 from crm_pipelines.budget.account import AccountBudget, look
 from crm_pipelines.budget.ledger import Clock, Ledgers, database_clock
 from crm_pipelines.flows.mirror.flow import Mirror, Progress, silent
+from crm_pipelines.flows.push.flow import Push
+from crm_pipelines.flows.push.notices import make_notices
+from crm_pipelines.flows.push.rules import PushRules
 from crm_pipelines.model.connector import Account, Connector
 from crm_pipelines.model.errors import ConfigurationError
 from crm_pipelines.model.memory import Memory
@@ -19,6 +22,7 @@ from crm_pipelines.model.tokens import TokenStore
 from crm_pipelines.reports import health
 from crm_pipelines.reports.health import Health
 from crm_pipelines.settings import Settings
+from crm_pipelines.store import local_side
 from crm_pipelines.store.checkpoints import Checkpoints
 from crm_pipelines.store.database import Database
 from crm_pipelines.store.memory import AccountMemory
@@ -128,6 +132,20 @@ class Wiring:
             staging=self.staging,
             checkpoints=self.checkpoints,
             progress=progress,
+        )
+
+    def push(self, workspace: str, crm: str = "pipedrive") -> Push:
+        """The flow that writes to one account. Raises ``ConfigurationError``."""
+        account = self.account(workspace, crm)
+        rules = settings.read(PushRules, workspace, self._values)
+        local_side.write_rules(self.database, workspace, rules.warm_lead_score)
+        return Push(
+            account=account,
+            database=self.database,
+            budget=self.budget,
+            audit=self.audit,
+            rules=rules,
+            notify=make_notices(self.database, rules),
         )
 
     @cached_property

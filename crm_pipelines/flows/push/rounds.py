@@ -1,0 +1,74 @@
+"""One round of deliveries: who is in the CRM already is looked up once for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from crm_pipelines.flows.push.acquaintances import Known
+from crm_pipelines.flows.push.deliver import deliver
+from crm_pipelines.flows.push.prepared import Prepared
+from crm_pipelines.flows.push.round import Round
+from crm_pipelines.model.command import Delivery, Entity, Kind
+from crm_pipelines.model.errors import CrmError
+from crm_pipelines.store.outbox import Worker
+
+if TYPE_CHECKING:
+    from crm_pipelines.flows.push.flow import Push
+
+SEVERAL = 3
+"""So many new records of a kind are worth a list of what changed instead of searches."""
+
+
+def send(
+    push: Push, ready: Sequence[Prepared], worker: Worker, run: str, hurry: int | None
+) -> tuple[list[Delivery], bool]:
+    """What became of them, and whether nothing else goes on for now."""
+    round_ = Round(
+        database=push.database,
+        audit=push.audit,
+        rules=push.rules,
+        notify=push.notify,
+        sinks=push.sinks,
+        workspace=push.workspace,
+        crm=push.account.crm,
+        worker=worker,
+        run=run,
+        hurry=hurry,
+        known=_known(push, ready),
+    )
+    sent = deliver(round_, ready)
+    stop = round_.stop
+    if stop.until is None:
+        return sent, False
+    values = {**push.about, "until": stop.until, "priority": stop.priority}
+    push.database.run("push.postpone", values)
+    return sent, True
+
+
+def _known(push: Push, ready: Sequence[Prepared]) -> dict[Entity, Known]:
+    """Who is in the CRM of those that are to be made, where a search for each costs more."""
+    found: dict[Entity, Known] = {}
+    for entity, keys in _keys(ready).items():
+        if len(keys) < SEVERAL:
+            continue
+        try:
+            with push.sinks.borrow(min(one.command.priority for one in ready)) as opened:
+                known = push.acquaintances.look(opened.sink, entity, keys)
+        except CrmError as trouble:  # each delivery meets it again, and it is dealt with there
+            push.log.info("no list of what changed: %s", trouble)
+            continue
+        if known is not None:
+            found[entity] = known
+    return found
+
+
+def _keys(ready: Sequence[Prepared]) -> dict[Entity, set[str]]:
+    found: dict[Entity, set[str]] = {Entity.PERSON: set(), Entity.ORGANIZATION: set()}
+    for one in ready:
+        if one.command.kind is not Kind.CREATE or one.command.entity not in found:
+            continue
+        key = one.email if one.command.entity is Entity.PERSON else one.values["name"]
+        if key:
+            found[one.command.entity].add(str(key))
+    return found

@@ -1,0 +1,50 @@
+"""Changing a record: only what differs from it as it is now, and what nobody else has changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from crm_pipelines.flows.push.conflicts import Change, compare
+from crm_pipelines.flows.push.organizations import organization_id
+from crm_pipelines.flows.push.outcome import Outcome, Undecided
+from crm_pipelines.flows.push.owner import owner_of
+from crm_pipelines.flows.push.prepared import Prepared
+from crm_pipelines.flows.push.round import Round
+from crm_pipelines.flows.push.sinks import Opened
+from crm_pipelines.model.command import Entity
+from crm_pipelines.model.errors import GoneError
+from crm_pipelines.model.sink import Sink
+
+GONE = "is not there any more"
+
+
+def update(round_: Round, opened: Opened, one: Prepared) -> Outcome:
+    """The record with our changes. Raises ``Undecided`` and the errors of ``model.errors``."""
+    sink, entity, remote_id = opened.sink, one.command.entity, one.remote_id
+    assert remote_id is not None
+    there = sink.read(entity, remote_id)
+    if there is None:
+        raise GoneError(f"the {entity} {remote_id} {GONE} in the CRM")
+    change = compare(one, _values(round_, sink, one), there, round_.rules.conflicts)
+    if change.undecided:
+        raise Undecided("both_changed", _words(change), change.ours, change.theirs)
+    if not change.values:
+        return Outcome(there, {}, change=change)
+    before = {name: there.values.get(name) for name in change.values}
+    with opened.announcing(lambda: round_.stamp(one.command)):
+        found = sink.update(entity, remote_id, change.values)
+    return Outcome(found, change.values, before, change=change)
+
+
+def _values(round_: Round, sink: Sink, one: Prepared) -> dict[str, Any]:
+    values = dict(one.values)
+    owner = owner_of(round_, sink, one)
+    if owner is not None:
+        values["owner_id"] = owner
+    if one.command.entity is Entity.PERSON and "org_name" in values:
+        values["org_id"] = organization_id(round_, sink, values.pop("org_name"))
+    return values
+
+
+def _words(change: Change) -> str:
+    return f"changed on both sides: {', '.join(sorted(change.ours))}; decide which value is right"
