@@ -18,13 +18,15 @@ class Found:
     """A record as the CRM has it now.
 
     ``values`` are in the words of ``model.writable``; ``updated_at`` is the CRM's own stamp;
-    ``our_id`` is what one of our creates left in it.
+    ``our_id`` is what one of our creates left in it. ``remarks`` say, for people, which of the
+    values that were to be written the CRM has no place for.
     """
 
     remote_id: int
     values: Mapping[str, Any]
     updated_at: datetime | None
     our_id: str | None = None
+    remarks: tuple[str, ...] = ()
 
 
 class Sink(Protocol):

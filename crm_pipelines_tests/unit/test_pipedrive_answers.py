@@ -51,6 +51,7 @@ TABLE: list[tuple[str, httpx.Response, type[CrmError]]] = [
     ("too many at once", answer(429, "<html>slow down</html>", **HTML), NotApplied),
     ("the login is not accepted", answer(401, {"error": "unauthorized access"}), LoginExpired),
     ("the firewall's page", answer(403, "<html>blocked</html>", **HTML), Blocked),
+    ("the plan is full", answer(403, {"code": "feature_capping_deals_limit"}), FatalError),
     ("not allowed", answer(403, {"error": "Scope and URL mismatch"}), FatalError),
     ("not allowed", answer(402, {"error": "account is not open"}), FatalError),
     ("values refused", answer(400, {"error": "Validation failed"}), InvalidData),

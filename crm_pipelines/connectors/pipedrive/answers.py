@@ -87,6 +87,16 @@ ROWS: tuple[Row, ...] = (
         when=_is_page,
     ),
     Row(
+        "the plan is full",
+        {403},
+        says(
+            FatalError,
+            "Pipedrive's plan has no room for more of these ({said}, {code}): delete some, or take "
+            "a larger plan",
+        ),
+        when=lambda reply: reply.code.startswith("feature_capping"),
+    ),
+    Row(
         "not allowed",
         {402, 403},
         says(FatalError, "Pipedrive does not allow this ({status}: {said}): see the user's rights"),

@@ -43,8 +43,8 @@ _AS_THEY_ARE: Mapping[Entity, frozenset[str]] = {
     Entity.ORGANIZATION: frozenset({"name", "owner_id", "visible_to"}),
     Entity.ACTIVITY: frozenset(
         {
-            *("subject", "type", "due_date", "due_time", "duration", "note"),
-            *("org_id", "deal_id", "owner_id", "done"),
+            *("subject", "type", "due_date", "note", "done"),
+            *("org_id", "deal_id", "owner_id"),
         }
     ),
     Entity.DEAL: frozenset(
@@ -103,6 +103,10 @@ def _participants(value: Any, before: Record) -> Any:
     return others if value is None else [{"person_id": value, "primary": True}, *others]
 
 
+def _time(value: Any, _: Record) -> Any:
+    return f"{value}:00" if isinstance(value, str) and value.count(":") == 1 else value
+
+
 def _amount(value: Any, _: Record) -> Any:
     """A deal always has a value: none is 0."""
     if value is None:
@@ -121,7 +125,7 @@ _WRITES: Mapping[Entity, Mapping[str, Write]] = {
         "label_ids": _labels,
     },
     Entity.ORGANIZATION: {"label_ids": _labels, "industry": lambda value, _: value},
-    Entity.ACTIVITY: {"person_id": _participants},
+    Entity.ACTIVITY: {"person_id": _participants, "due_time": _time, "duration": _time},
     Entity.DEAL: {"value": _amount},
 }
 

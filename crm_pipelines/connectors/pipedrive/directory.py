@@ -11,7 +11,7 @@ from typing import Any
 
 from crm_pipelines.connectors.pipedrive.api import V2, Api, Record
 from crm_pipelines.model.command import Entity
-from crm_pipelines.model.errors import OutcomeUnknown, RetriableError
+from crm_pipelines.model.errors import FatalError, OutcomeUnknown, RetriableError
 from crm_pipelines.model.memory import Memory
 
 DAY = timedelta(days=1)
@@ -77,13 +77,33 @@ class Directory:
                 found = self._make_option(entity, field, label)
         return found
 
+    def has_options(self, entity: Entity, field: str) -> bool:
+        """Whether the account has such a field."""
+        return self.fields(entity)["options"].get(field) is not None
+
+    def option_ids(self, entity: Entity, field: str) -> set[int]:
+        """Ids of every option."""
+        return {identity for identity, _ in self.fields(entity)["options"].get(field) or ()}
+
+    def label(self, entity: Entity, field: str, option_id: int | None) -> str | None:
+        """The words of an option; one that is not known yet has just been added by somebody."""
+        if option_id is None:
+            return None
+        words = dict(self.fields(entity)["options"].get(field) or ())
+        if option_id not in words and not self._is_fresh(FIELDS[entity]):
+            words = dict(self.read_fields(entity)["options"].get(field) or ())
+        return words.get(option_id)
+
     def user(self, email: str) -> int | None:
         """The active user with this address, whatever its case."""
         name, wanted = self._name("users"), email.strip().casefold()
         found: dict[str, int] | None = self._memory.recall(name, DAY)
-        if found is None or (wanted not in found and self._memory.recall(name, AGAIN) is None):
+        if found is None or (wanted not in found and not self._is_fresh("users")):
             found = self._read_users(name)
         return found.get(wanted)
+
+    def _is_fresh(self, what: str) -> bool:
+        return self._memory.recall(self._name(what), AGAIN) is not None
 
     def _read_users(self, name: str) -> dict[str, int]:
         users = self._api.get("/api/v1/users") or []
@@ -97,7 +117,16 @@ class Directory:
 
     def _make_field(self, entity: Entity) -> str:
         body = {"field_name": OUR_FIELD, "field_type": "varchar"}
-        made = self._made(f"{V2}/{FIELDS[entity]}", body, lambda: self.read_fields(entity)["ours"])
+        path = f"{V2}/{FIELDS[entity]}"
+        try:
+            made = self._made(path, body, lambda: self.read_fields(entity)["ours"])
+        except FatalError as error:
+            if type(error) is not FatalError:
+                raise
+            raise FatalError(
+                f"without a field for our id nothing can be created exactly once ({error}): let an "
+                f"admin of the Pipedrive account add a text field {OUR_FIELD!r} to {entity}s"
+            ) from error
         code = made if isinstance(made, str) else str(made["field_code"])
         self._memory.keep(self._name(FIELDS[entity]), {**self.fields(entity), "ours": code})
         return code

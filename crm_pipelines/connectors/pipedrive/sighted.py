@@ -75,7 +75,13 @@ READS: Mapping[Entity, Mapping[str, Read]] = {
 """``industry`` is an option's id here."""
 
 
-def to_found(entity: Entity, record: Record, our_code: str | None, **named: Any) -> Found:
+def to_found(
+    entity: Entity,
+    record: Record,
+    our_code: str | None,
+    remarks: tuple[str, ...] = (),
+    **named: Any,
+) -> Found:
     """The record; ``named`` are values that only the directory can tell."""
     values = {name: read(record) for name, read in READS[entity].items()}
     ours = (record.get("custom_fields") or {}).get(our_code) if our_code else None
@@ -84,6 +90,7 @@ def to_found(entity: Entity, record: Record, our_code: str | None, **named: Any)
         values={**values, **named},
         updated_at=moment(record.get("update_time") or record.get("add_time")),
         our_id=ours or None,
+        remarks=remarks,
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from crm_pipelines.sandbox.pipedrive.custom_values import currency, custom_fields
-from crm_pipelines.sandbox.pipedrive.population.system_fields import INDUSTRIES
+from crm_pipelines.sandbox.pipedrive.features import missing
 from crm_pipelines.sandbox.pipedrive.refusals import forbidden, invalid
 from crm_pipelines.sandbox.pipedrive.schema import Record
 from crm_pipelines.sandbox.pipedrive.values import (
@@ -24,8 +24,10 @@ from crm_pipelines.sandbox.pipedrive.values import (
     nullable,
     number,
     one_of,
+    option,
     reference,
     shape,
+    spelled,
     text,
     whole,
     within,
@@ -99,7 +101,7 @@ BODIES: dict[str, Body] = {
             "address": nullable(address),
             "website": nullable(text(255)),
             "linkedin": nullable(text(255)),
-            "industry": nullable(one_of(*INDUSTRIES)),
+            "industry": nullable(option("organizations", "industry")),
             "annual_revenue": nullable(number),
             "employee_count": nullable(whole),
             "custom_fields": custom_fields("organizations"),
@@ -144,8 +146,8 @@ BODIES: dict[str, Body] = {
             "org_id": nullable(reference("organizations")),
             "project_id": nullable(whole),
             "due_date": nullable(day),
-            "due_time": nullable(clock_time),
-            "duration": nullable(duration),
+            "due_time": nullable(spelled(clock_time)),
+            "duration": nullable(spelled(duration)),
             "busy": boolean,
             "done": boolean,
             "location": nullable(address),
@@ -201,9 +203,9 @@ def read(company: Company, collection: str, given: Any, *, create: bool) -> Reco
         raise invalid("the body must be an object")
     if create:
         _require(body, given)
-    made = {}
+    made, absent = {}, missing(company, collection)
     for key, value in given.items():
-        feature = body.gated.get(key)
+        feature = "another plan" if key in absent else body.gated.get(key)
         if feature is not None:
             raise forbidden(f'"{key}" needs {feature}', "ERR_FEATURE_DISABLED")
         check = body.keys.get(key) or (body.on_create.get(key) if create else None)

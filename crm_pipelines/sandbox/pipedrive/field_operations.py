@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from crm_pipelines.sandbox.pipedrive import marker
 from crm_pipelines.sandbox.pipedrive.company import Company
+from crm_pipelines.sandbox.pipedrive.features import missing
 from crm_pipelines.sandbox.pipedrive.operation import Call, Operation, success
 from crm_pipelines.sandbox.pipedrive.parameters import PAGE, Reader, choices
 from crm_pipelines.sandbox.pipedrive.refusals import forbidden, invalid, not_found
@@ -91,7 +92,7 @@ def _lister(path: str, collection: str) -> Answer:
         bound_to = marker.fingerprint(path, call.query)
         after = marker.read(call.query["cursor"], bound_to)[1] if "cursor" in call.query else 0
         size = call.query.get("limit", 100)
-        rest = [(n, f) for n, f in call.company.fields.numbered(collection) if n > after]
+        rest = [(n, f) for n, f in _numbered(call, collection) if n > after]
         page = rest[:size]
         following = None
         if len(rest) > size:
@@ -101,6 +102,11 @@ def _lister(path: str, collection: str) -> Answer:
         return success(shown, additional_data={"next_cursor": following})
 
     return answer
+
+
+def _numbered(call: Call, collection: str) -> list[tuple[int, Record]]:
+    every, absent = call.company.fields.numbered(collection), missing(call.company, collection)
+    return [(number, field) for number, field in every if field["field_code"] not in absent]
 
 
 def _shown(call: Call, field: Record) -> Record:
@@ -116,7 +122,7 @@ def _getter(collection: str) -> Answer:
 
 def _find(call: Call, collection: str) -> Record:
     field = call.company.fields.get(collection, call.path["code"])
-    if field is None:
+    if field is None or field["field_code"] in missing(call.company, collection):
         raise not_found("Field")
     return field
 

@@ -9,7 +9,12 @@ from starlette.responses import Response
 from crm_pipelines.sandbox.pipedrive import bodies, shaping
 from crm_pipelines.sandbox.pipedrive.changes import Author
 from crm_pipelines.sandbox.pipedrive.operation import Call, Operation, success
-from crm_pipelines.sandbox.pipedrive.refusals import bad_request, invalid, not_found
+from crm_pipelines.sandbox.pipedrive.refusals import (
+    bad_request,
+    forbidden,
+    invalid,
+    not_found,
+)
 from crm_pipelines.sandbox.pipedrive.schema import COLLECTIONS, Record
 
 
@@ -59,6 +64,7 @@ def _creator(name: str) -> Callable[[Call], Response]:
     def answer(call: Call) -> Response:
         given = bodies.read(call.company, name, call.body, create=True)
         _check_deal(name, {"status": "open", **given}, given)
+        _require_room(call, name)
         given.setdefault("owner_id", call.caller.user_id)
         if name in ("pipelines", "stages"):
             del given["owner_id"]
@@ -86,6 +92,12 @@ def _deleter(name: str) -> Callable[[Call], Response]:
         return success({"id": record["id"]})
 
     return answer
+
+
+def _require_room(call: Call, name: str) -> None:
+    most = call.company.limits["most_deals"] if name == "deals" else 0
+    if most and call.company.records.count(name) >= most:
+        raise forbidden("The deals limit of this plan is reached", "feature_capping_deals_limit")
 
 
 def _check_deal(name: str, after: Record, given: Record) -> None:

@@ -35,6 +35,12 @@ LIMITS: dict[str, int] = {
     "purge_days": 30,
     # Seconds until a change is seen by search.
     "search_lag_seconds": 0,
+    # 1: organizations have a website, an industry and the like, which some plans are without.
+    "organization_details": 1,
+    # 5 or 8: times and durations of activities have to be HH:MM or HH:MM:SS; 0: either will do.
+    "time_digits": 0,
+    # Deals that a company may have, one more is refused with 403; 0: any number.
+    "most_deals": 0,
     # OAuth: life of an access token, and 1 when every refresh replaces the refresh token.
     "access_token_seconds": 3_599,
     "refresh_token_days": 60,

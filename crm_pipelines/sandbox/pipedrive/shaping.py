@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from crm_pipelines.sandbox.pipedrive.features import missing
 from crm_pipelines.sandbox.pipedrive.operation import Call
 from crm_pipelines.sandbox.pipedrive.optional_fields import optional
 from crm_pipelines.sandbox.pipedrive.records import Row, decode, encode
@@ -15,7 +16,7 @@ WISHES = ("custom_fields", "include_option_labels", "include_labels", "include_f
 
 def shape(call: Call, collection: str, rows: Sequence[Row]) -> list[str]:
     """The JSON texts of a page; untouched where nothing special was asked for."""
-    hidden = collection == "activities"
+    hidden = collection == "activities" or missing(call.company, collection)
     if not hidden and not any(call.query.get(wish) for wish in WISHES):
         return [row.body for row in rows]
     return [encode(shaped(call, collection, decode(row.body))).decode() for row in rows]
@@ -26,6 +27,8 @@ def shaped(call: Call, collection: str, record: Record) -> Record:
     query, entity = call.query, collection
     if collection == "activities" and "attendees" not in query.get("include_fields", ()):
         record.pop("attendees", None)
+    for name in missing(call.company, collection):
+        record.pop(name, None)
     if "custom_fields" in query and "custom_fields" in record:
         chosen = query["custom_fields"]
         record["custom_fields"] = {k: v for k, v in record["custom_fields"].items() if k in chosen}

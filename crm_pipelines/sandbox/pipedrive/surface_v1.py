@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from crm_pipelines.sandbox.pipedrive import hooks, old_items
 from crm_pipelines.sandbox.pipedrive.costs import Kind
+from crm_pipelines.sandbox.pipedrive.features import missing
 from crm_pipelines.sandbox.pipedrive.items import author, find
 from crm_pipelines.sandbox.pipedrive.old_pages import paged, pager, window
 from crm_pipelines.sandbox.pipedrive.old_shapes import old
@@ -149,6 +150,7 @@ def _fields(collection: str) -> Answer:
                 "options": field["options"] or [],
             }
             for number, field in call.company.fields.numbered(collection)
+            if field["field_code"] not in missing(call.company, collection)
         ]
         page = every[start : start + limit]
         return paged(page, start, limit, more=len(every) > start + limit, flat=True)

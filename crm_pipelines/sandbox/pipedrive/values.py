@@ -112,6 +112,18 @@ def duration(value: Any, _: Company) -> Any:
     return value
 
 
+def spelled(inner: Check) -> Check:
+    """A time in the one spelling that is taken at the moment: people met with both."""
+
+    def check(value: Any, company: Company) -> Any:
+        found, digits = inner(value, company), company.limits["time_digits"]
+        if digits and len(found.split(":")) != {5: 2, 8: 3}[digits]:
+            raise ValueError("is not a valid datetime")
+        return found
+
+    return check
+
+
 def nullable(inner: Check) -> Check:
     """The value, or ``null`` to clear."""
 
@@ -172,18 +184,20 @@ def shape(required: Mapping[str, Check], optional: Mapping[str, Check]) -> Check
     return check
 
 
-def labels(collection: str) -> Check:
-    """Ids of the entity's label options."""
+def option(collection: str, field: str) -> Check:
+    """The id of an option of a field."""
 
     def check(value: Any, company: Company) -> Any:
-        ids = listed(whole)(value, company)
-        known = company.fields.option_labels(collection).get("label_ids", {})
-        for one in ids:
-            if one not in known:
-                raise ValueError(f"has no option {one}")
-        return ids
+        if whole(value, company) not in company.fields.option_labels(collection).get(field, {}):
+            raise ValueError(f"has no option {value}")
+        return value
 
     return check
+
+
+def labels(collection: str) -> Check:
+    """Ids of the entity's label options."""
+    return listed(option(collection, "label_ids"))
 
 
 ADDRESS_PARTS = (

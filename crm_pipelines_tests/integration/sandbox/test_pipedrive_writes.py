@@ -344,3 +344,44 @@ def test_edits_outlive_a_restart(pipedrive: httpx.Client, sandbox: Sandbox) -> N
         people = again.truth("pipedrive", "persons")
     assert people[0]["name"] == "Kept Name"
     assert len(people) == 40
+
+
+def test_an_option_that_was_added_can_be_chosen(pipedrive: httpx.Client) -> None:
+    path = "/api/v2/organizationFields/industry/options"
+    made = pipedrive.post(path, json=[{"label": "Fishing"}]).json()["data"][0]
+    assert pipedrive.patch("/api/v2/organizations/1", json={"industry": 424242}).status_code == 400
+    answer = pipedrive.patch("/api/v2/organizations/1", json={"industry": made["id"]})
+    assert answer.json()["data"]["industry"] == made["id"]
+    assert pipedrive.request("DELETE", path, json=[{"id": made["id"]}]).status_code == 200
+    body = {"name": "N", "industry": made["id"]}
+    assert pipedrive.post("/api/v2/organizations", json=body).status_code == 400
+
+
+def test_a_plan_without_details_of_organizations(pipedrive: httpx.Client, sandbox: Sandbox) -> None:
+    sandbox.admin("PATCH", "/pipedrive/limits", {"organization_details": 0})
+    fields = pipedrive.get("/api/v2/organizationFields?limit=500").json()["data"]
+    old = pipedrive.get("/v1/organizationFields?limit=500").json()["data"]
+    assert "industry" not in {field["field_code"] for field in fields} | {f["key"] for f in old}
+    assert "industry" not in pipedrive.get("/api/v2/organizations/1").json()["data"]
+    assert "industry" not in pipedrive.get("/api/v2/organizations?limit=1").json()["data"][0]
+    answer = pipedrive.patch("/api/v2/organizations/1", json={"industry": 100})
+    assert (answer.status_code, answer.json()["code"]) == (403, "ERR_FEATURE_DISABLED")
+
+
+@pytest.mark.parametrize(
+    ("digits", "taken", "refused"), [(5, "10:30", "10:30:00"), (8, "10:30:00", "10:30")]
+)
+def test_one_spelling_of_times(
+    pipedrive: httpx.Client, sandbox: Sandbox, digits: int, taken: str, refused: str
+) -> None:
+    sandbox.admin("PATCH", "/pipedrive/limits", {"time_digits": digits})
+    for key in ("due_time", "duration"):
+        assert pipedrive.patch("/api/v2/activities/1", json={key: refused}).status_code == 400
+        made = pipedrive.patch("/api/v2/activities/1", json={key: taken}).json()["data"]
+        assert made[key] == "10:30:00"
+
+
+def test_a_plan_that_is_full_of_deals(pipedrive: httpx.Client, sandbox: Sandbox) -> None:
+    sandbox.admin("PATCH", "/pipedrive/limits", {"most_deals": 1})
+    answer = pipedrive.post("/api/v2/deals", json={"title": "T"})
+    assert (answer.status_code, answer.json()["code"]) == (403, "feature_capping_deals_limit")

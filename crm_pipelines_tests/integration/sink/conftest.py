@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 
+import httpx
 import pytest
 
 from crm_pipelines.model.priority import Priority
 from crm_pipelines.model.sink import Sink
 from crm_pipelines.wiring import Wiring
+from crm_pipelines_tests.sandbox_process import TOKEN, Sandbox
 
 Opening = Callable[..., Sink]
 
@@ -39,3 +41,11 @@ def opening(environment: dict[str, str]) -> Iterator[Opening]:
 def sink(opening: Opening) -> Sink:
     """One of them."""
     return opening()
+
+
+@pytest.fixture
+def pipedrive(sandbox: Sandbox) -> Iterator[httpx.Client]:
+    """Somebody else who uses the same account."""
+    headers = {"x-api-token": TOKEN}
+    with httpx.Client(base_url=sandbox.url, headers=headers, trust_env=False) as client:
+        yield client
