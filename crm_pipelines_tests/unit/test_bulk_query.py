@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import httpx
 import pyarrow as pa
 import pytest
 
@@ -20,16 +21,11 @@ from crm_pipelines.model.source import Page, Place
 NO_JOB = GoneError("no such job")
 
 
-class Answer:
+def answered(body: str, rows: str | None = None, locator: str | None = "null") -> httpx.Response:
     """What comes through the door."""
-
-    def __init__(self, body: str, rows: str | None = None, locator: str | None = "null") -> None:
-        self.content = body.encode()
-        named = {"sforce-numberofrecords": rows, "sforce-locator": locator}
-        self.headers = {name: value for name, value in named.items() if value is not None}
-
-    def iter_bytes(self, size: int) -> Iterator[bytes]:
-        yield self.content
+    named = {"sforce-numberofrecords": rows, "sforce-locator": locator}
+    headers = {name: value for name, value in named.items() if value is not None}
+    return httpx.Response(200, content=body.encode(), headers=headers)
 
 
 class Org:
@@ -75,19 +71,19 @@ def csv(rows: int) -> str:
     return '"Id"\n' + '"1"\n' * rows
 
 
-def job(rows: int | None) -> Answer:
+def job(rows: int | None) -> httpx.Response:
     told = "" if rows is None else f', "numberRecordsProcessed": {rows}'
-    return Answer(f'{{"state": "JobComplete"{told}}}')
+    return answered(f'{{"state": "JobComplete"{told}}}')
 
 
-def lists(*locators: str, done: bool = True, more: str = "") -> Answer:
+def lists(*locators: str, done: bool = True, more: str = "") -> httpx.Response:
     pages = ", ".join(
         f'{{"resultUrl": "https://elsewhere.example/services/data/v64.0/jobs/query/750/results'
         f'?locator={one}"}}'
         for one in locators
     )
     rest = f', "nextRecordUrl": "{more}"' if more else ""
-    return Answer(f'{{"resultPages": [{pages}], "done": {str(done).lower()}{rest}}}')
+    return answered(f'{{"resultPages": [{pages}], "done": {str(done).lower()}{rest}}}')
 
 
 def read(org: Org, ranges: list[Range], size: int = 2) -> Iterator[Page]:
@@ -118,7 +114,7 @@ def rows_of(page: Page) -> int:
     return int(found.rows if isinstance(found, Floor) else found.num_rows)
 
 
-ORDERED: dict[str, list[Any]] = {"order": [Answer('{"id": "750"}')], "delete": [Answer("")]}
+ORDERED: dict[str, list[Any]] = {"order": [answered('{"id": "750"}')], "delete": [answered("")]}
 
 
 def test_lists_that_end_early_are_not_the_end() -> None:
@@ -127,10 +123,10 @@ def test_lists_that_end_early_are_not_the_end() -> None:
         **ORDERED,
         poll=[job(6)],
         lists=[lists("a", "b")],
-        page_a=[Answer(csv(2), "2", "b")],
-        page_b=[Answer(csv(2), "2")],
-        page_0=[Answer(csv(2), "2", "x")],
-        page_x=[Answer(csv(4), "4")],
+        page_a=[answered(csv(2), "2", "b")],
+        page_b=[answered(csv(2), "2")],
+        page_0=[answered(csv(2), "2", "x")],
+        page_x=[answered(csv(4), "4")],
     )
     pages = list(read(org, [Range()]))
     assert pages[-1].next_place is None
@@ -139,7 +135,7 @@ def test_lists_that_end_early_are_not_the_end() -> None:
 
 
 def test_a_last_page_that_comes_too_early_is_not_the_end() -> None:
-    org = Org(**ORDERED, poll=[job(6)], lists=[NO_JOB], page_0=[Answer(csv(4), "4")])
+    org = Org(**ORDERED, poll=[job(6)], lists=[NO_JOB], page_0=[answered(csv(4), "4")])
     with pytest.raises(Truncated, match="made 6 rows, but its result pages hold 4"):
         list(read(org, [Range()]))
     assert restore(places[-1]) == [Range()]
@@ -151,7 +147,7 @@ def test_a_job_that_does_not_say_how_many_is_read_all_the_same(locator: str | No
         **ORDERED,
         poll=[job(None)],
         lists=[lists("a"), lists("b", done=False, more="/services/data/v64.0/resultPages")],
-        page_a=[Answer(csv(2), None, locator)],
+        page_a=[answered(csv(2), None, locator)],
     )
     pages = list(read(org, [Range()]))
     assert [rows_of(page) for page in pages] == [2]
@@ -159,7 +155,7 @@ def test_a_job_that_does_not_say_how_many_is_read_all_the_same(locator: str | No
 
 def test_a_list_that_goes_on_with_nothing_ends_there() -> None:
     more = lists("a", done=False, more="/services/data/v64.0/jobs/query/750/resultPages?locator=q")
-    org = Org(**ORDERED, poll=[job(2)], lists=[more, lists()], page_a=[Answer(csv(2), "2")])
+    org = Org(**ORDERED, poll=[job(2)], lists=[more, lists()], page_a=[answered(csv(2), "2")])
     # two rows fit one page, so the list is asked for where pages are smaller
     pages = list(read(org, [Range()], size=1))
     assert sum(map(rows_of, pages)) == 2
@@ -169,7 +165,7 @@ def test_a_list_that_goes_on_with_nothing_ends_there() -> None:
 def test_a_list_that_goes_round_in_circles_is_told() -> None:
     more = lists("a", done=False, more="/services/data/v64.0/jobs/query/750/resultPages?locator=q")
     empty = lists(done=False, more="/services/data/v64.0/jobs/query/750/resultPages?locator=q")
-    org = Org(**ORDERED, poll=[job(4)], lists=[more, empty], page_a=[Answer(csv(2), "2")])
+    org = Org(**ORDERED, poll=[job(4)], lists=[more, empty], page_a=[answered(csv(2), "2")])
     with pytest.raises(Truncated, match="without naming any"):
         list(read(org, [Range()]))
 
@@ -197,7 +193,7 @@ def test_a_page_is_asked_of_our_own_org() -> None:
             seen.append(call)
             return super().send(call)
 
-    org = Watched(**ORDERED, poll=[job(3)], lists=[lists("a")], page_a=[Answer(csv(3), "3")])
+    org = Watched(**ORDERED, poll=[job(3)], lists=[lists("a")], page_a=[answered(csv(3), "3")])
     list(read(org, [Range()]))
     (page,) = [call for call in seen if call.path.endswith("/results")]
     assert page.path == "/services/data/v64.0/jobs/query/750/results"

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from crm_pipelines.connectors.salesforce.downloads import side_by_side
 from crm_pipelines.connectors.salesforce.query_jobs import JobFailed, QueryJobs
 from crm_pipelines.connectors.salesforce.ranges import Range, store
 from crm_pipelines.connectors.salesforce.result_pages import PARALLEL_SINCE, ResultPages
-from crm_pipelines.model.errors import FatalError, GoneError, Truncated
+from crm_pipelines.model.errors import (
+    BadCredentials,
+    Blocked,
+    FatalError,
+    GoneError,
+    Truncated,
+)
 from crm_pipelines.model.source import Landing, Page, Place
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+LOG = logging.getLogger("crm_pipelines.salesforce")
 WAY = "Bulk API 2.0"
 
 JOBS_AT_ONCE = 3
@@ -116,8 +123,12 @@ class BulkQuery:
         few = one.rows is not None and one.rows <= self._results.size
         addresses, more = tuple[str, ...](), ""
         if not (few or self._sized or float(one.version) < PARALLEL_SINCE):
-            with suppress(FatalError, Truncated):
+            try:
                 addresses, more = self._results.first_addresses(one.job, one.version)
+            except (BadCredentials, Blocked):
+                raise
+            except (FatalError, Truncated) as error:
+                LOG.info(f"Result pages of {one.job} come one by one: {error}")
         listed = bool(addresses)
         self._change_to(
             one.change(listed=listed, serial=not listed, addresses=addresses, more=more)

@@ -2,40 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING
-from urllib.parse import quote
+from datetime import date, datetime
 
-from crm_pipelines.connectors.salesforce import soql
 from crm_pipelines.connectors.salesforce.answers import classify, observe
-from crm_pipelines.connectors.salesforce.bulk_query import BulkQuery
 from crm_pipelines.connectors.salesforce.census import Census
 from crm_pipelines.connectors.salesforce.describe import columns, described, stamp_of
 from crm_pipelines.connectors.salesforce.login import log_in
 from crm_pipelines.connectors.salesforce.probe import introduce, probe, whole_price
-from crm_pipelines.connectors.salesforce.query_jobs import QueryJobs
-from crm_pipelines.connectors.salesforce.ranges import Range, divide, restore
-from crm_pipelines.connectors.salesforce.rest_query import (
-    LONGEST,
-    RestQuery,
-    as_texts,
-    read_count,
-)
-from crm_pipelines.connectors.salesforce.rest_query import WAY as PLAIN
-from crm_pipelines.connectors.salesforce.result_pages import ResultPages
+from crm_pipelines.connectors.salesforce.reading import Reading
 from crm_pipelines.connectors.salesforce.settings import SalesforceSettings
 from crm_pipelines.connectors.salesforce.streams import SalesforceStream
 from crm_pipelines.model.call import Budget, Call
-from crm_pipelines.model.errors import (
-    BadCredentials,
-    Blocked,
-    BudgetSpent,
-    CircuitOpen,
-    CrmError,
-    TooWide,
-)
 from crm_pipelines.model.listing import Listing
 from crm_pipelines.model.probe import Price, Probe
 from crm_pipelines.model.source import Landing, Page, Place
@@ -43,12 +21,6 @@ from crm_pipelines.model.stream import Field, Stream
 from crm_pipelines.model.tokens import TokenStore
 from crm_pipelines.model.window import Slice
 from crm_pipelines.transport.door import Door
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-STOPS = (BudgetSpent, BadCredentials, CircuitOpen, Blocked)
-"""After these nothing else is worth asking."""
 
 
 class SalesforceSource:
@@ -78,109 +50,17 @@ class SalesforceSource:
     ) -> Iterator[Page]:
         """Pages of a query where few records are expected, of bulk query jobs otherwise."""
         assert isinstance(stream, SalesforceStream)
-        ranges = restore(place) if place else []
-        if place and "query" in place:
-            yield from self._plain(stream, part).pages(place)
-        elif ranges:
-            yield from self._bulk(stream, part, keep, land).pages(ranges)
-        else:
-            yield from self._begin(stream, part, keep, land)
-
-    def _begin(
-        self,
-        stream: SalesforceStream,
-        part: Slice,
-        keep: Callable[[Place], None],
-        land: Callable[[], Landing],
-    ) -> Iterator[Page]:
-        expected = self._expect(stream, part)
-        if expected == 0:
-            yield Page(self._nothing(stream), None, f"{PLAIN} (COUNT() says 0)")
-        elif expected is not None and expected < self._settings.bulk_rows:
-            yield from self._few(stream, part, keep, land)
-        else:
-            ranges = self._split(stream, part, expected)
-            yield from self._bulk(stream, part, keep, land).pages(ranges)
-
-    def _few(
-        self,
-        stream: SalesforceStream,
-        part: Slice,
-        keep: Callable[[Place], None],
-        land: Callable[[], Landing],
-    ) -> Iterator[Page]:
-        try:
-            yield from self._plain(stream, part).pages(None)
-        except TooWide:
-            whole = [Range(part.start, part.end)]
-            yield from self._bulk(stream, part, keep, land).pages(whole)
-
-    def _expect(self, stream: SalesforceStream, part: Slice) -> int | None:
-        """How many records the slice has; ``None`` where that makes no difference, or the org
-        cannot tell: large objects may be too much even to count."""
-        fields = self.describe(stream)
-        asked = soql.select(stream.sobject, fields, part)
-        if not self._settings.bulk_rows or len(quote(asked)) > LONGEST:
-            return None
-        counting = soql.count(stream.sobject, fields, part)
-        call = Call("GET", self._path(soql.resource(fields)), {"q": counting})
-        try:
-            return read_count(lambda: self._door.send(call))
-        except STOPS:
-            raise
-        except CrmError:
-            return None
-
-    def _split(self, stream: SalesforceStream, part: Slice, expected: int | None) -> list[Range]:
-        """Several ranges where that many records are expected, by counts of each day."""
-        size = self._settings.split_rows
-        pieces = math.ceil((expected or 0) / size) if size else 1
-        return self._divided(stream, part, pieces) or [Range(part.start, part.end)]
-
-    def _divided(self, stream: SalesforceStream, part: Slice, pieces: int) -> list[Range]:
-        if pieces < 2 or part.max_records or stamp_of(self.describe(stream)) is None:
-            return []
-        try:
-            by_day = self._census(stream).count_by_day()
-        except STOPS:
-            raise
-        except CrmError:
-            return []
-        return divide(part, by_day, pieces, datetime.now(UTC))
-
-    def _plain(self, stream: SalesforceStream, part: Slice) -> RestQuery:
-        fields = self.describe(stream)
-        path = self._path(soql.resource(fields))
-        asked = soql.select(stream.sobject, fields, part)
-        return RestQuery(self._door, path, asked, fields, part.page_size)
-
-    def _bulk(
-        self,
-        stream: SalesforceStream,
-        part: Slice,
-        keep: Callable[[Place], None],
-        land: Callable[[], Landing],
-    ) -> BulkQuery:
-        fields, jobs = self.describe(stream), QueryJobs(self._door, self._settings)
-
-        def within(one: Range) -> Slice:
-            return Slice(one.start, one.end, part.max_records)
-
-        return BulkQuery(
-            jobs,
-            ResultPages(self._door, land, part.page_size or self._settings.page_rows),
-            version=self._settings.api_version,
-            order=lambda one: jobs.order(
-                soql.select(stream.sobject, fields, within(one)), soql.resource(fields)
-            ),
-            divide=lambda one: self._divided(stream, within(one), 2),
-            keep=keep,
-            empty=lambda: self._nothing(stream),
-            sized=bool(part.page_size),
+        reading = Reading(
+            self._door,
+            self._settings,
+            stream.sobject,
+            lambda: self.describe(stream),
+            part,
+            lambda: self._census(stream),
+            keep,
+            land,
         )
-
-    def _nothing(self, stream: SalesforceStream) -> pa.Table:
-        return as_texts([], self.describe(stream))
+        yield from reading.pages(place)
 
     def introduce(self) -> str:
         """The user behind the login."""
