@@ -48,7 +48,8 @@ CREATE INDEX outbox_by_record ON sync.outbox (workspace_id, record, id) WHERE st
 CREATE INDEX outbox_by_lane ON sync.outbox (workspace_id, lane, id)
     WHERE lane IS NOT NULL AND status <> 'delivered';
 CREATE INDEX outbox_history ON sync.outbox (workspace_id, record, id);
-CREATE INDEX outbox_by_remote ON sync.outbox (workspace_id, entity, remote_id, delivered_at);
+CREATE INDEX outbox_by_remote ON sync.outbox (workspace_id, entity, remote_id, delivered_at)
+    WHERE remote_id IS NOT NULL;
 -- One create for a row of the local side, ever: a second trigger finds the first one.
 CREATE UNIQUE INDEX outbox_one_create ON sync.outbox (workspace_id, crm, entity, local_id)
     WHERE kind = 'create' AND local_id IS NOT NULL;

@@ -29,9 +29,20 @@ RETURNS bigint LANGUAGE sql STABLE AS $$
        AND o.crm = 'pipedrive' AND o.kind = 'create' AND o.status <> 'delivered'
 $$;
 
+-- Says from whom the following changes of this transaction come; returns whom they came from before.
+CREATE FUNCTION sync.speak_as(_origin text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    before text := coalesce(current_setting('crm_pipelines.origin', true), '');
+BEGIN
+    PERFORM set_config('crm_pipelines.origin', _origin, true);
+    RETURN before;
+END $$;
+
 -- Rows that wait for the CRM say so.
 CREATE FUNCTION sync.say_pending(_entity text, _workspaces text[], _ids text[])
 RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    origin text := sync.speak_as('state');
 BEGIN
     EXECUTE format(
         'UPDATE app.%I AS r SET update_sync_status = ''PENDING''
@@ -39,6 +50,7 @@ BEGIN
           WHERE r.workspace_id = k.workspace_id AND r.id = k.id
             AND r.update_sync_status <> ''PENDING''', sync.local_table(_entity))
     USING _workspaces, _ids;
+    PERFORM sync.speak_as(origin);
 END $$;
 
 -- One create for a row, for ever; returns how many there were none for.
@@ -107,10 +119,11 @@ BEGIN
                _trigger, array_agg(l.workspace_id), array_agg(l.organization_id)), 0)
       INTO added FROM unnest(leads) AS l WHERE l.organization_id IS NOT NULL;
     SELECT added + sync.enqueue_creates('person', _trigger, array_agg(l.workspace_id),
-               array_agg(l.id), array_agg(to_jsonb(l)),
-               array_agg(sync.undelivered_create(l.workspace_id, 'organization',
-                                                 l.organization_id)))
-      INTO added FROM unnest(leads) AS l;
+               array_agg(l.id), array_agg(to_jsonb(l)), array_agg(o.id))
+      INTO added FROM unnest(leads) AS l
+      LEFT JOIN sync.outbox AS o
+        ON o.workspace_id = l.workspace_id AND o.crm = 'pipedrive' AND o.entity = 'organization'
+       AND o.local_id = l.organization_id AND o.kind = 'create' AND o.status <> 'delivered';
     RETURN added + sync.enqueue_children(_trigger, array(SELECT l.workspace_id FROM unnest(leads) AS l),
                                          array(SELECT l.id FROM unnest(leads) AS l));
 END $$;
@@ -136,44 +149,38 @@ END $$;
 -- Those of these deals whose contact or organization the CRM has, or will have.
 CREATE FUNCTION sync.enqueue_deals(_trigger text, _deals app.deals[])
 RETURNS integer LANGUAGE sql AS $$
-    WITH grounded AS (
-        SELECT d.workspace_id, d.id, to_jsonb(d) AS now, d.organization_id,
-               c.pipedrive_person_id, c.creation AS person, g.pipedrive_org_id, g.creation AS org
-          FROM unnest(_deals) AS d
-          LEFT JOIN LATERAL (
-               SELECT c.pipedrive_person_id,
-                      sync.undelivered_create(c.workspace_id, 'person', c.id) AS creation
-                 FROM app.contacts AS c
-                WHERE c.workspace_id = d.workspace_id AND c.id = d.contact_id) AS c ON true
-          LEFT JOIN LATERAL (
-               SELECT g.pipedrive_org_id,
-                      sync.undelivered_create(g.workspace_id, 'organization', g.id) AS creation
-                 FROM app.organizations AS g
-                WHERE g.workspace_id = d.workspace_id AND g.id = d.organization_id) AS g ON true
-         WHERE d.pipedrive_deal_id IS NULL
-    )
     SELECT sync.enqueue_creates('deal', _trigger, array_agg(d.workspace_id), array_agg(d.id),
-                                array_agg(d.now), array_agg(coalesce(d.person, d.org)))
-      FROM grounded AS d
-     WHERE coalesce(d.pipedrive_person_id, d.person, d.pipedrive_org_id, d.org) IS NOT NULL
+                                array_agg(to_jsonb(d)), array_agg(coalesce(p.id, g.id)))
+      FROM unnest(_deals) AS d
+      LEFT JOIN app.contacts AS c ON c.workspace_id = d.workspace_id AND c.id = d.contact_id
+      LEFT JOIN app.organizations AS o
+        ON o.workspace_id = d.workspace_id AND o.id = d.organization_id
+      LEFT JOIN sync.outbox AS p
+        ON p.workspace_id = d.workspace_id AND p.crm = 'pipedrive' AND p.entity = 'person'
+       AND p.local_id = d.contact_id AND p.kind = 'create' AND p.status <> 'delivered'
+      LEFT JOIN sync.outbox AS g
+        ON g.workspace_id = d.workspace_id AND g.crm = 'pipedrive' AND g.entity = 'organization'
+       AND g.local_id = d.organization_id AND g.kind = 'create' AND g.status <> 'delivered'
+     WHERE d.pipedrive_deal_id IS NULL
+       AND coalesce(c.pipedrive_person_id, p.id, o.pipedrive_org_id, g.id) IS NOT NULL
     HAVING count(*) > 0
 $$;
 
 -- Those of these activities whose contact the CRM has, or will have.
 CREATE FUNCTION sync.enqueue_activities(_trigger text, _activities app.activities[])
 RETURNS integer LANGUAGE sql AS $$
-    WITH grounded AS (
-        SELECT a.workspace_id, a.id, to_jsonb(a) AS now, c.pipedrive_person_id,
-               sync.undelivered_create(a.workspace_id, 'person', a.contact_id) AS person,
-               sync.undelivered_create(a.workspace_id, 'deal', a.deal_id) AS deal
-          FROM unnest(_activities) AS a
-          JOIN app.contacts AS c ON c.workspace_id = a.workspace_id AND c.id = a.contact_id
-         WHERE a.pipedrive_activity_id IS NULL
-    )
     SELECT sync.enqueue_creates('activity', _trigger, array_agg(a.workspace_id), array_agg(a.id),
-                                array_agg(a.now), array_agg(coalesce(a.deal, a.person)))
-      FROM grounded AS a
-     WHERE coalesce(a.pipedrive_person_id, a.person) IS NOT NULL
+                                array_agg(to_jsonb(a)), array_agg(coalesce(d.id, p.id)))
+      FROM unnest(_activities) AS a
+      JOIN app.contacts AS c ON c.workspace_id = a.workspace_id AND c.id = a.contact_id
+      LEFT JOIN sync.outbox AS p
+        ON p.workspace_id = a.workspace_id AND p.crm = 'pipedrive' AND p.entity = 'person'
+       AND p.local_id = a.contact_id AND p.kind = 'create' AND p.status <> 'delivered'
+      LEFT JOIN sync.outbox AS d
+        ON d.workspace_id = a.workspace_id AND d.crm = 'pipedrive' AND d.entity = 'deal'
+       AND d.local_id = a.deal_id AND d.kind = 'create' AND d.status <> 'delivered'
+     WHERE a.pipedrive_activity_id IS NULL
+       AND coalesce(c.pipedrive_person_id, p.id) IS NOT NULL
     HAVING count(*) > 0
 $$;
 
@@ -233,7 +240,10 @@ BEGIN
            AND NOT EXISTS (SELECT FROM folded AS f
                             WHERE f.workspace_id = c.workspace_id AND f.local_id = c.id)
            AND (c.remote_id IS NOT NULL
-                OR sync.undelivered_create(c.workspace_id, _entity, c.id) IS NOT NULL)
+                OR EXISTS (SELECT FROM sync.outbox AS o
+                            WHERE o.workspace_id = c.workspace_id AND o.crm = 'pipedrive'
+                              AND o.entity = _entity AND o.local_id = c.id
+                              AND o.kind = 'create' AND o.status <> 'delivered'))
          ORDER BY c.workspace_id, c.id
         RETURNING workspace_id, local_id
     ),
@@ -292,11 +302,11 @@ BEGIN
     END IF;
     PERFORM sync.enqueue_updates(
         _entity, _workspaces, _ids, _remote_ids, _rows, _payloads, _bases,
-        array(SELECT coalesce(
+        array(SELECT CASE WHEN k.payload ?| '{deal_id,contact_id,organization_id}' THEN coalesce(
                    sync.undelivered_create(k.workspace_id, 'deal', k.payload ->> 'deal_id'),
                    sync.undelivered_create(k.workspace_id, 'person', k.payload ->> 'contact_id'),
                    sync.undelivered_create(k.workspace_id, 'organization',
-                                           k.payload ->> 'organization_id'))
+                                           k.payload ->> 'organization_id')) END
                 FROM unnest(_workspaces, _payloads)
                      WITH ORDINALITY AS k (workspace_id, payload, place)
                ORDER BY k.place));

@@ -1,15 +1,19 @@
 -- Changes of the local side become commands, in the transaction that makes them, whoever makes it.
+-- Plans are made while tables are small and must do when they have grown: always by an index.
 
 -- After a statement: what it changed becomes commands. Arguments: the entity, the column of its id
 -- in the CRM, and the columns that the CRM is told of. Our own write-backs say that they are, by
 -- crm_pipelines.origin; a link counts whoever made it.
 CREATE FUNCTION sync.note_changes() RETURNS trigger LANGUAGE plpgsql
-SET IntervalStyle = 'postgres' SET TimeZone = 'UTC' AS $$
+SET IntervalStyle = 'postgres' SET TimeZone = 'UTC' SET enable_seqscan = off SET jit = off AS $$
 DECLARE
     entity text := TG_ARGV[0];
     remote text := TG_ARGV[1];
     watched text[] := TG_ARGV[2:];
 BEGIN
+    IF current_setting('crm_pipelines.origin', true) = 'state' THEN
+        RETURN NULL;
+    END IF;
     PERFORM sync.note_links(entity, array_agg(n.workspace_id), array_agg(n.id),
                             array_agg((to_jsonb(n) ->> remote)::bigint))
        FROM now_rows AS n JOIN old_rows AS o ON o.workspace_id = n.workspace_id AND o.id = n.id
@@ -41,7 +45,8 @@ BEGIN
        FROM (SELECT p.workspace_id, p.id, p.now, v.payload, v.base
                FROM (SELECT n.workspace_id, n.id, to_jsonb(n) AS now, to_jsonb(o) AS old
                        FROM now_rows AS n
-                       JOIN old_rows AS o ON o.workspace_id = n.workspace_id AND o.id = n.id) AS p,
+                       JOIN old_rows AS o ON o.workspace_id = n.workspace_id AND o.id = n.id
+                     OFFSET 0) AS p,  -- each of them once
                     LATERAL (SELECT jsonb_object_agg(w, p.now -> w) AS payload,
                                     jsonb_object_agg(w, p.old -> w) AS base
                                FROM unnest(watched) AS w
@@ -53,9 +58,10 @@ BEGIN
 END $$;
 
 -- After an UPDATE of contacts, before their values are looked at.
-CREATE FUNCTION sync.note_changed_scores() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION sync.note_changed_scores() RETURNS trigger LANGUAGE plpgsql
+SET enable_seqscan = off SET jit = off AS $$
 BEGIN
-    IF current_setting('crm_pipelines.origin', true) = 'sync' THEN
+    IF current_setting('crm_pipelines.origin', true) IN ('sync', 'state') THEN
         RETURN NULL;
     END IF;
     PERFORM sync.note_scores(
@@ -68,7 +74,8 @@ BEGIN
 END $$;
 
 -- After an INSERT of rows.
-CREATE FUNCTION sync.note_new_rows() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION sync.note_new_rows() RETURNS trigger LANGUAGE plpgsql
+SET enable_seqscan = off SET jit = off AS $$
 BEGIN
     IF current_setting('crm_pipelines.origin', true) = 'sync' THEN
         RETURN NULL;
@@ -89,7 +96,8 @@ BEGIN
 END $$;
 
 -- After a DELETE of rows: nothing is sent of what is not there any more.
-CREATE FUNCTION sync.note_gone_rows() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION sync.note_gone_rows() RETURNS trigger LANGUAGE plpgsql
+SET enable_seqscan = off SET jit = off AS $$
 BEGIN
     PERFORM sync.cancel(TG_ARGV[0], '{create,update}', array_agg(o.workspace_id), array_agg(o.id))
        FROM old_rows AS o HAVING count(*) > 0;
@@ -126,7 +134,8 @@ END $$;
 -- CRM does not have its contact. Somebody may be linking that contact at this moment without
 -- seeing this row. With the contact in our hands that cannot be; while it is in his, a command is
 -- written, and whether it has a ground is found out when its turn comes (sync.ground).
-CREATE FUNCTION sync.look_again() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION sync.look_again() RETURNS trigger LANGUAGE plpgsql
+SET enable_seqscan = off SET jit = off AS $$
 DECLARE
     deal app.deals;
     activity app.activities;

@@ -6,6 +6,7 @@ RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     workspaces text[];
     ids text[];
+    origin text;
 BEGIN
     WITH gone AS (
         DELETE FROM sync.outbox AS o
@@ -21,6 +22,7 @@ BEGIN
     IF ids IS NULL THEN
         RETURN;
     END IF;
+    origin := sync.speak_as('state');
     EXECUTE format(
         'UPDATE app.%I AS r SET update_sync_status = ''SYNCED''
            FROM unnest($1, $2) AS k (workspace_id, id)
@@ -30,6 +32,7 @@ BEGIN
                              WHERE o.workspace_id = r.workspace_id AND o.status <> ''delivered''
                                AND o.record = $3 || ''/'' || r.id)', sync.local_table(_entity))
     USING workspaces, ids, _entity;
+    PERFORM sync.speak_as(origin);
 END $$;
 
 -- Whether the CRM has, or will have, a contact or a deal of this organization.

@@ -109,7 +109,8 @@ END $$;
 
 -- Of commands whose turn it is, those that are not to be sent now after all: taken back, put behind
 -- what has to go before them, or looked at again in a few seconds.
-CREATE FUNCTION sync.hold_back(_ids bigint[]) RETURNS SETOF bigint LANGUAGE plpgsql AS $$
+CREATE FUNCTION sync.hold_back(_ids bigint[]) RETURNS SETOF bigint LANGUAGE plpgsql
+SET enable_seqscan = off SET jit = off AS $$
 DECLARE
     command sync.outbox;
     verdict text;
@@ -141,19 +142,12 @@ BEGIN
     END LOOP;
 END $$;
 
--- Says from whom the following changes of this transaction come; returns whom they came from before.
-CREATE FUNCTION sync.speak_as(_origin text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-    before text := coalesce(current_setting('crm_pipelines.origin', true), '');
-BEGIN
-    PERFORM set_config('crm_pipelines.origin', _origin, true);
-    RETURN before;
-END $$;
-
 -- Writes the CRM's id into a row. Whether the row is there.
 CREATE FUNCTION sync.link(
     _entity text, _workspace text, _local_id text, _remote_id bigint, _stamp timestamptz
-) RETURNS boolean LANGUAGE plpgsql AS $$
+
+) RETURNS boolean LANGUAGE plpgsql
+SET enable_seqscan = off SET jit = off AS $$
 DECLARE
     origin text := sync.speak_as('sync');
     found_row boolean;
@@ -244,7 +238,8 @@ BEGIN
 END $$;
 
 -- Reconciliation: what the CRM should have and no command brings there. How many were written.
-CREATE FUNCTION sync.enqueue_missing(_workspace text) RETURNS integer LANGUAGE plpgsql AS $$
+CREATE FUNCTION sync.enqueue_missing(_workspace text) RETURNS integer LANGUAGE plpgsql
+SET enable_seqscan = off SET jit = off AS $$
 DECLARE
     leads integer;
     deals integer;
