@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from crm_pipelines_tests.commands import run
@@ -109,3 +110,39 @@ def test_a_spent_budget_says_when_it_goes_on(tmp_path: Path, values: dict[str, s
     code, _, told = run(tmp_path, spent, "check", "pipedrive", "--json")
     assert code == 3
     assert "goes on at" in told
+
+
+def test_the_speed_of_earlier_syncs_counts(
+    tmp_path: Path, sandbox: Sandbox, values: dict[str, str], database_url: str
+) -> None:
+    """Contacts a second as ``sync.runs`` has them; other streams are taken for no faster."""
+    guessed = _salesforce(tmp_path, values)
+    assert not any(one["speed_seen"] for one in guessed["streams"])
+    with psycopg.connect(database_url) as connection:
+        connection.execute(
+            "INSERT INTO sync.runs (workspace_id, crm, stream, run_id, mode, status, processed,"
+            " started_at, ended_at) VALUES ('default', 'salesforce', 'contacts', 'r', 'full',"
+            " 'success', 5000, now() - interval '1000 s', now())"
+        )
+    found = _salesforce(tmp_path, values)
+    assert all(one["speed_seen"] for one in found["streams"])
+    for one in found["streams"]:
+        assert one["seconds"] == pytest.approx(one["records"] / 5)
+    assert found["full_sync"]["seconds"] > guessed["full_sync"]["seconds"]
+
+
+def _salesforce(tmp_path: Path, values: dict[str, str]) -> dict[str, Any]:
+    code, output, _ = run(tmp_path, values, "check", "salesforce", "--json")
+    assert code == 0
+    found: dict[str, Any] = _found(output)["salesforce"]
+    return found
+
+
+def test_salesforce_costs_what_was_said(
+    tmp_path: Path, sandbox: Sandbox, values: dict[str, str]
+) -> None:
+    """Few records, read by plain queries: to the call."""
+    said = {one["stream"]: one["calls"] for one in _salesforce(tmp_path, values)["streams"]}
+    code, output, _ = run(tmp_path, values, "sync", "salesforce", "--full", "--json")
+    assert code == 0
+    assert {one["stream"]: one["api_calls"] for one in json.loads(output)} == said
