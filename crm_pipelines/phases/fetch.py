@@ -202,7 +202,7 @@ class Pier:
         import pyarrow as pa
 
         name = f"{self._number:06d}-{len(self._landed)}"
-        records = pa.concat_tables(self._waiting)
+        records = pa.concat_tables(self._waiting).combine_chunks()
         self._waiting.clear()
         self._landed.append(self._staging.land(self._key, PHASE, name, records))
 

@@ -56,7 +56,7 @@ class Staging:
 
         path = f"{quote(key)}/{phase}/{name}.arrow{_PART}"
         target = f"{self._root}/{path}"
-        options = pa.ipc.IpcWriteOptions(compression="lz4")
+        options = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)
         with roomy(self._root):
             self._files.create_dir(target.rpartition("/")[0], recursive=True)
             with (

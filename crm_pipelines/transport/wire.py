@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import ssl
 import time
+import zlib
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -12,7 +13,10 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from crm_pipelines.model.errors import Truncated
 from crm_pipelines.transport.timeouts import Timeouts
+
+_GZIP = zlib.MAX_WBITS | 16
 
 PIECE = 1 << 16
 """Bytes of a file that are sent at a time."""
@@ -46,6 +50,28 @@ def _pieces(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
         while piece := file.read(PIECE):
             yield piece
+
+
+def unpacked(response: httpx.Response) -> Iterator[bytes]:
+    """The body of an open response as it comes, without compression.
+
+    Raises ``Truncated`` where packed bytes end before they say so, whatever the connection says.
+    """
+    if response.headers.get("content-encoding", "").strip().lower() != "gzip":
+        yield from response.iter_bytes()
+        return
+    stream = zlib.decompressobj(_GZIP)
+    try:
+        for part in response.iter_raw():
+            packed = part
+            while packed:
+                stream = zlib.decompressobj(_GZIP) if stream.eof else stream
+                yield stream.decompress(packed)
+                packed = stream.unused_data
+    except zlib.error as error:
+        raise Truncated(f"the answer cannot be unpacked ({error})") from error
+    if not stream.eof:
+        raise Truncated("the answer broke off in the middle of what was packed")
 
 
 class _Limited(httpx.SyncByteStream):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import zlib
 from collections.abc import Iterator
 
 import httpx
@@ -12,10 +13,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crm_pipelines.connectors.salesforce import csv_pages
+from crm_pipelines.connectors.salesforce.csv_pages import LONGEST, whole_records
 from crm_pipelines.connectors.salesforce.csv_pages import read_page as read_tables
 from crm_pipelines.model.errors import Truncated
 
-cells = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r"), max_size=12)
+marks = st.sampled_from(['"', '""', "\n", "\r\n", "\r", ",", '",', '"\n', '\n"', "\0", "é", "a"])
+cells = st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.lists(
+    marks, max_size=8
+).map("".join)
 rows = st.lists(st.tuples(cells, cells, cells), max_size=8)
 
 
@@ -34,10 +40,19 @@ def read_page(response: httpx.Response) -> pa.Table:
     return pa.concat_tables(read_tables(response))
 
 
-def page(body: bytes | str, size: int = 7, records: object = None) -> httpx.Response:
+def page(
+    body: bytes | str, size: int = 7, records: object = None, *, packed: bool = False
+) -> httpx.Response:
     raw = body.encode() if isinstance(body, str) else body
     headers = {} if records is None else {"Sforce-NumberOfRecords": str(records)}
+    if packed:
+        headers["Content-Encoding"] = "gzip"
     return httpx.Response(200, stream=Pieces(raw, size), headers=headers)
+
+
+def pack(text: bytes) -> bytes:
+    packing = zlib.compressobj(wbits=31)
+    return packing.compress(text) + packing.flush()
 
 
 def spelled(table: list[tuple[str, str, str]], ending: str = "\n") -> str:
@@ -94,6 +109,74 @@ def test_without_a_promise_the_rows_are_taken(records: str | None) -> None:
 def test_what_is_no_page(body: bytes) -> None:
     with pytest.raises(Truncated):
         read_page(page(body))
+
+
+@given(rows, st.integers(1, 50), st.integers(1, 60))
+def test_blocks_end_where_records_do(
+    table: list[tuple[str, str, str]], part: int, size: int
+) -> None:
+    text = spelled(table).encode()
+    parts = [text[at : at + part] for at in range(0, len(text), part)]
+    blocks = list(whole_records(parts, size))
+    assert b"".join(blocks) == text
+    found = [
+        tuple(row)
+        for block in blocks
+        for row in csv.reader(io.StringIO(block.decode(), newline=""))
+    ]
+    assert found == [("Id", "Name", "Note"), *table]
+
+
+def test_many_blocks_are_one_page() -> None:
+    table = [(str(n), 'a "b"\n' * (n % 50), "\n" * (n % 7)) for n in range(60_000)]
+    text = spelled(table).encode()
+    assert len(text) > 5 * csv_pages.BLOCK
+    tables = list(read_tables(page(pack(text), 1 << 16, len(table), packed=True)))
+    assert len(tables) > 5
+    found = pa.concat_tables(tables)
+    assert found.column("Id").to_pylist() == [row[0] for row in table]
+    assert found.column("Name").to_pylist() == [row[1] or None for row in table]
+    assert found.column("Note").to_pylist() == [row[2] or None for row in table]
+
+
+def test_a_quote_that_is_never_closed_does_not_fill_the_memory() -> None:
+    def parts() -> Iterator[bytes]:
+        yield b'"Id"\n"'
+        for _ in range(LONGEST >> 19):
+            yield b"lorem ipsum\n" * 43_691
+        raise AssertionError("read on and on")
+
+    with pytest.raises(Truncated, match="without an end"):
+        list(whole_records(parts()))
+
+
+PAIRS = spelled([("1", "a", 'say ""x"" ""'), ("2", "b", '""')])
+
+
+@given(st.integers(0, len(pack(PAIRS.encode())) - 1), st.integers(1, 40))
+def test_a_packed_page_that_was_cut_anywhere_is_not_taken(at: int, size: int) -> None:
+    """Even where the connection ended in order and what is there looks whole."""
+    with pytest.raises(Truncated):
+        read_page(page(pack(PAIRS.encode())[:at], size, packed=True))
+
+
+@pytest.mark.parametrize("at", [0, 9, 30, len(PAIRS) - 9])
+def test_a_packed_page_may_come_in_several_members(at: int) -> None:
+    text = PAIRS.encode()
+    body = pack(text[:at]) + pack(text[at:])
+    assert read_page(page(body, 5, 2, packed=True)).column("Note").to_pylist() == [
+        'say ""x"" ""',
+        '""',
+    ]
+
+
+@pytest.mark.parametrize("damage", [b"\x00", b"\xff", b"x"])
+def test_a_packed_page_that_was_damaged_is_not_taken(damage: bytes) -> None:
+    body = pack(WHOLE.encode() * 20)
+    middle = len(body) // 2
+    spoilt = body[:middle] + damage + body[middle + 1 :]
+    with pytest.raises(Truncated):
+        read_page(page(spoilt, 64, 3 * 20 + 19, packed=True))
 
 
 def test_a_record_larger_than_a_block_is_read() -> None:

@@ -2,46 +2,21 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from crm_pipelines.model.errors import Truncated
+from crm_pipelines.transport.wire import unpacked
 
 if TYPE_CHECKING:
     import httpx
     import pyarrow as pa
 
-BLOCK = 4 << 20
-"""Bytes of CSV that are parsed at a time; the reader takes records of up to two blocks."""
+BLOCK = 1 << 20
+"""Bytes of CSV that are parsed at a time, if no record is larger."""
 
-
-class _Bytes(io.RawIOBase):
-    """An iterator of bytes as a readable file, which notices when it ends inside a row."""
-
-    def __init__(self, parts: Iterator[bytes]) -> None:
-        self._parts, self._rest = parts, b""
-        self._quotes, self._last = 0, b""
-
-    def readable(self) -> bool:
-        return True
-
-    @property
-    def open_ended(self) -> bool:
-        """Whether a value is still open; every value is quoted."""
-        return bool(self._quotes % 2) or self._last not in (b'"', b"\n", b"\r")
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        while not self._rest:
-            part = next(self._parts, None)
-            if part is None:
-                return 0
-            self._rest = part
-            self._quotes += part.count(b'"')
-            self._last = part[-1:] or self._last
-        size = min(len(buffer), len(self._rest))
-        buffer[:size], self._rest = self._rest[:size], self._rest[size:]
-        return size
+LONGEST = 64 << 20
+"""Bytes that no record has: where no end of one comes for so long, quotes are out of step."""
 
 
 def read_page(response: httpx.Response) -> Iterator[pa.Table]:
@@ -52,41 +27,88 @@ def read_page(response: httpx.Response) -> Iterator[pa.Table]:
     """
     import pyarrow as pa
 
-    body = _Bytes(response.iter_bytes(1 << 16))
-    source = io.BufferedReader(body, 1 << 18)
-    header = source.readline()
-    names = [name.strip().strip('"') for name in header.decode("utf-8-sig").split(",")]
-    if not header.strip():
-        raise Truncated("Salesforce sent a result page without a header row")
-    rows = 0
+    rows, names = 0, list[str]()
     try:
-        for table in _tables(source, names):
+        for block in whole_records(unpacked(response)):
+            start = 0 if names else block.find(b"\n") + 1 or len(block)
+            names = names or _names(block[:start])
+            table = _parse(memoryview(block)[start:], names)
             rows += table.num_rows
             yield table
     except pa.ArrowInvalid as error:
         raise Truncated(f"a result page of Salesforce is not whole ({error})") from error
-    if body.open_ended:  # the reader takes an open last value for a whole one
-        raise Truncated("a result page of Salesforce ends in the middle of a value")
+    if not names:
+        raise Truncated("Salesforce sent a result page without a header row")
     promised = response.headers.get("sforce-numberofrecords")
     if promised is not None and promised.isdigit() and int(promised) != rows:
         raise Truncated(f"Salesforce promised {promised} rows for a result page and sent {rows}")
 
 
-def _tables(source: io.BufferedReader[_Bytes], names: list[str]) -> Iterator[pa.Table]:
+def whole_records(parts: Iterable[bytes], size: int = BLOCK) -> Iterator[bytes]:
+    """The same bytes in blocks of about a size, each of which ends where a record does.
+
+    Raises ``Truncated`` where the last value is still open; every value is quoted.
+    """
+    waiting: list[bytes] = []
+    length, enough = 0, size
+    for part in parts:
+        waiting.append(part)
+        length += len(part)
+        if length < enough:
+            continue
+        block = b"".join(waiting)
+        end = _end_of_records(block)
+        if end:
+            yield block[:end]
+        elif length > LONGEST:
+            raise Truncated("a result page of Salesforce has a record without an end")
+        waiting = [block[end:]]
+        length -= end
+        enough = max(size, min(2 * length, LONGEST + 1))
+    rest = b"".join(waiting)
+    if rest and (rest.count(b'"') % 2 or rest[-1:] not in b'"\r\n'):
+        raise Truncated("a result page of Salesforce ends in the middle of a value")
+    if rest:
+        yield rest
+
+
+def _end_of_records(block: bytes) -> int:
+    """Behind the last newline that is not part of a value, of a block that begins with a record.
+
+    Looked for from the end, quote by quote.
+    """
+    inside, at = block.count(b'"') % 2 == 1, len(block)
+    while at > 0:
+        quote = block.rfind(b'"', 0, at)
+        newline = -1 if inside else block.rfind(b"\n", quote + 1, at)
+        if newline >= 0:
+            return newline + 1
+        inside, at = not inside, quote
+    return 0
+
+
+def _names(header: bytes) -> list[str]:
+    if not header.strip():
+        raise Truncated("Salesforce sent a result page without a header row")
+    try:
+        return [name.strip().strip('"') for name in header.decode("utf-8-sig").split(",")]
+    except UnicodeDecodeError as error:
+        raise Truncated(f"the header row of a result page is not text ({error})") from error
+
+
+def _parse(records: memoryview, names: list[str]) -> pa.Table:
     import pyarrow as pa
     from pyarrow import csv
 
-    if not source.peek(1):
-        yield pa.table({name: pa.array([], pa.string()) for name in names})
-        return
-    reading = csv.ReadOptions(column_names=names, block_size=BLOCK, use_threads=False)
-    parsing = csv.ParseOptions(newlines_in_values=True)
+    if not records:
+        return pa.table({name: pa.array([], pa.string()) for name in names})
+    ends = records[-1] == ord("\n")
+    whole = pa.py_buffer(records if ends else bytes(records) + b"\n")
+    reading = csv.ReadOptions(column_names=names, block_size=whole.size + 1, use_threads=False)
     converting = csv.ConvertOptions(
         column_types=dict.fromkeys(names, pa.string()),
         null_values=[""],
         strings_can_be_null=True,
         quoted_strings_can_be_null=True,
     )
-    with csv.open_csv(pa.PythonFile(source, "r"), reading, parsing, converting) as reader:
-        for batch in reader:
-            yield pa.Table.from_batches([batch])
+    return csv.read_csv(pa.BufferReader(whole), reading, convert_options=converting)
