@@ -84,10 +84,10 @@ def change_contacts(url: str, number: int, mark: str) -> None:
 
 
 def change_persons(url: str, number: int, mark: str) -> None:
-    """Give that many persons, the same ones every time, another job title."""
+    """Give that many persons, the same ones every time, another name."""
     with httpx.Client(base_url=f"{url}/sandbox/pipedrive", trust_env=False, timeout=60) as found:
         for identity in range(1, number + 1):
-            answer = found.patch(f"/records/persons/{identity}", json={"job_title": mark})
+            answer = found.patch(f"/records/persons/{identity}", json={"name": mark})
             answer.raise_for_status()
 
 
