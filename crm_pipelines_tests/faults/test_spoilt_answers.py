@@ -53,6 +53,9 @@ SPOILT_STEPS = [
     *(("lost_answer", step) for step in ("login", "order")),
 ]
 
+PLACES = (0.0, 0.02, 0.35, 0.5, 0.8, 0.97, 0.9999)
+"""Shares of a page after which it breaks off: before its header, in its rows, near its end."""
+
 IMPATIENT = {"CRM_READ_SECONDS": "0.6"}
 SLOW = {"slow_body": 0.3, "timeout": 1.2}
 both = pytest.mark.parametrize("name", [PERSONS, CONTACTS])
@@ -129,6 +132,19 @@ def test_a_passing_fault_is_not_noticed(ground: Ground, kind: str) -> None:
     await_that(lambda: ground.struck() == [kind], "the sandbox's note of it")
     assert (outcome.created, outcome.fetched) == (ground.records, ground.records)
     assert ground.statuses() == ["success"]
+    assert set(ground.good_pages().values()) == {1}
+    ground.check()
+
+
+@pytest.mark.parametrize("kind", ["cut_body", "malformed_json"])
+@pytest.mark.parametrize("name", [CONTACTS])
+def test_pages_that_break_off_anywhere_are_asked_for_again(ground: Ground, kind: str) -> None:
+    """Whether the connection breaks, too, or ends as if nothing was missing."""
+    for number, at in enumerate(PLACES):
+        ground.fault(kind, at=at, after=number)
+    outcome = ground.mirror(CONTACTS, mode=Mode.FULL, batch_size=4)
+    assert (outcome.created, outcome.fetched) == (ground.records, ground.records)
+    await_that(lambda: ground.struck() == [kind] * len(PLACES), "the sandbox's notes of them")
     assert set(ground.good_pages().values()) == {1}
     ground.check()
 

@@ -23,6 +23,9 @@ TEXTS = (
     *("<b>bold</b> &amp; more", "\\u0000 spelled out", "{}", "[]", '""', "مرحبا"),
 )
 AMOUNTS = ("0.1", "9999999999999999.99", "-0.01", "0", "1234567890.12", "100000000000000.05")
+LONGEST = 131_072
+"""Characters of a long text area, its most."""
+PIECES = ('"', "\n", '"\n"', '",\n"', "\r", "\r\n", ",", "a\0b", "李", "😀\n", "lorem ipsum ")
 DAYS = ("1899-12-31", "1700-01-01", "1900-02-28", "2000-02-29", "4000-12-31")
 
 
@@ -109,6 +112,27 @@ def test_contacts(
             expected["Birthdate"] = date.fromisoformat(expected["Birthdate"])
         assert {name: row[names[name]] for name in expected} == expected
     assert differences(sandbox, mirror, "salesforce.contacts") == {}
+
+
+@pytest.mark.parametrize("bulk_rows", ["0", "2000"], ids=["bulk job", "plain query"])
+def test_the_longest_texts_that_salesforce_holds(
+    sandbox: Sandbox, mirroring: Callable[..., Mirroring], bulk_rows: str
+) -> None:
+    """Together larger than what is parsed at a time, in all of the places where a row may end."""
+    mirror = mirroring(SALESFORCE_BULK_ROWS=bulk_rows)
+    ids = [record["Id"] for record in sandbox.truth("salesforce", "Contact")]
+    wanted = {}
+    for number, identity in enumerate(ids):
+        piece = PIECES[number % len(PIECES)]
+        wanted[identity] = (piece * LONGEST)[number % len(piece) :][:LONGEST]
+        edit(sandbox, f"/salesforce/records/Contact/{identity}", Clinical_Notes__c=wanted[identity])
+    outcome = mirror("salesforce.contacts", mode=Mode.FULL)
+    assert (outcome.rejected, outcome.created) == (0, len(ids))
+    stored = {k: row["clinical_notes__c"] for k, row in mirror.rows("salesforce.contacts").items()}
+    assert stored == {identity: text.replace("\0", "") for identity, text in wanted.items()}
+    assert differences(sandbox, mirror, "salesforce.contacts") == {}
+    again = mirror("salesforce.contacts", mode=Mode.FULL)
+    assert (again.created, again.updated, again.deleted) == (0, 0, 0)
 
 
 @pytest.mark.parametrize("bulk_rows", ["0", "2000"], ids=["bulk job", "plain query"])
