@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import pyarrow as pa
-
 from crm_pipelines.model.drift import NOTE, Drift
 from crm_pipelines.model.manifest import Chunk, Manifest, Outcome
 from crm_pipelines.model.stream import Stream
 from crm_pipelines.model.window import Mode
 from crm_pipelines.phases.drift import drift_of, to_remember
-from crm_pipelines.phases.failures import as_failures
-from crm_pipelines.phases.records import PROBLEMS
-from crm_pipelines.store import first_load, history, mirror_table, rejected
+from crm_pipelines.phases.pouring import pour
+from crm_pipelines.store import absence, history, mirror_table, rejected
 from crm_pipelines.store.database import Connection, Database, Rollback
 from crm_pipelines.store.known import recall, remember
 from crm_pipelines.store.mirror_table import Target
 from crm_pipelines.store.queries import query
-from crm_pipelines.store.refused import Refused, merge_or_halve
 from crm_pipelines.store.staging import Staging
-
-REFUSED = "refused"
-"""Folder of the records that PostgreSQL does not take."""
 
 
 def upsert(
@@ -93,42 +85,18 @@ def _merge_chunks(
     connection: Connection, target: Target, manifest: Manifest, staging: Staging
 ) -> _Merged:
     preview = manifest.options.dry_run
-    counts: Counter[str] = Counter()
-    reasons: Counter[str] = Counter(manifest.notes.get("rejected_by_reason", {}))
-    failures = list(manifest.rejected)
-    fresh = not preview and first_load.is_fresh(connection, target)
-    sweeping = manifest.slice.whole and manifest.complete and not fresh
     about = _about(manifest, target.run)
-
-    def merge(records: pa.Table) -> Counter[str]:
-        processed = Counter(processed=records.num_rows)
-        created = first_load.fill(connection, target, records) if fresh else None
-        if created is not None:
-            return processed + Counter(created=created)
-        mirror_table.load_chunk(connection, target, records)
-        if sweeping:
-            mirror_table.note_seen(connection, target)
-        if not preview:
-            rejected.forget_passed(connection, about)
-        return processed + Counter(mirror_table.merge(connection, target, preview=preview))
-
-    for number, chunk in enumerate(manifest.chunks):
-        merged, refused = merge_or_halve(connection, staging.read(chunk), merge)
-        counts += merged
-        if refused:
-            found = _as_failures(refused, staging.read(manifest.raw[number]))
-            failures.append(staging.write(manifest.key, REFUSED, number, found))
-            reasons.update(one.label for one in refused)
+    found = pour(connection, target, manifest, staging)
+    counts, failures = found.counts, found.failures
     if not preview:
         _reject(connection, manifest, about, failures, staging)
-    if fresh:
-        first_load.take_stock(connection, target)
+    sweeping = manifest.slice.whole and manifest.complete and not found.fresh
     if sweeping and _all_have_keys(connection, target, failures, staging):
-        counts["missing"] = mirror_table.bury_missing(connection, target, preview=preview)
+        counts["missing"] = absence.bury_missing(connection, target, preview=preview)
         if not preview:
             rejected.forget_unseen(connection, about, manifest.started_at)
     outcome = _outcome(manifest, counts, sum(chunk.rows for chunk in failures))
-    return _Merged(outcome, counts["again"], dict(reasons))
+    return _Merged(outcome, counts["again"], dict(found.reasons))
 
 
 def _outcome(manifest: Manifest, counts: Counter[str], failed: int) -> Outcome:
@@ -143,13 +111,6 @@ def _outcome(manifest: Manifest, counts: Counter[str], failed: int) -> Outcome:
         api_calls=manifest.notes["api_calls"],
         tokens=manifest.notes["tokens"],
     )
-
-
-def _as_failures(refused: list[Refused], raw: pa.Table) -> pa.Table:
-    """What PostgreSQL refuses, as it came from the CRM."""
-    records = pa.concat_tables(one.record for one in refused)
-    told = [json.dumps({one.column: one.reason}) for one in refused]
-    return as_failures(records.append_column(PROBLEMS, pa.array(told, pa.string())), raw)
 
 
 def _reject(
@@ -173,12 +134,12 @@ def _all_have_keys(
     connection: Connection, target: Target, failures: list[Chunk], staging: Staging
 ) -> bool:
     """Rejected records are alive too; one whose key cannot be read forbids tombstones."""
-    mirror_table.prepare_seen(connection, target)
+    absence.prepare_seen(connection, target)
     for chunk in failures:
         keys = staging.read(chunk).column("record_id").to_pylist()
         if None in keys:
             return False
-        mirror_table.note_rejected(connection, target, keys)
+        absence.note_rejected(connection, target, keys)
     return True
 
 

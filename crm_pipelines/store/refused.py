@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from crm_pipelines.store.database import Connection
+from crm_pipelines.store.spelling import Spelled
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -38,7 +39,7 @@ class Refused:
 
 
 def merge_or_halve(
-    connection: Connection, records: pa.Table, merge: Callable[[pa.Table], Counter[str]]
+    connection: Connection, chunk: Spelled, merge: Callable[[Spelled], Counter[str]]
 ) -> tuple[Counter[str], list[Refused]]:
     """What merging counted, and what was left out because PostgreSQL refuses it.
 
@@ -46,17 +47,22 @@ def merge_or_halve(
     """
     try:
         with connection.transaction():
-            return merge(records), []
+            return merge(chunk), []
     except Exception as error:
         found = _refusal(error)
         if found is None:
             raise
-        if records.num_rows == 1:
-            return Counter(), [Refused(records, *found)]
-    half = records.num_rows // 2
-    counts, refused = merge_or_halve(connection, records.slice(0, half), merge)
-    more, others = merge_or_halve(connection, records.slice(half), merge)
+        if chunk.num_rows == 1:
+            return Counter(), [Refused(chunk.records, *found)]
+    half = chunk.num_rows // 2
+    counts, refused = merge_or_halve(connection, chunk.slice(0, half), merge)
+    more, others = merge_or_halve(connection, chunk.slice(half), merge)
     return counts + more, refused + others
+
+
+def is_about_data(error: Exception) -> bool:
+    """Whether PostgreSQL refuses what the records hold."""
+    return _refusal(error) is not None
 
 
 def _refusal(error: Exception) -> tuple[str, str, str] | None:

@@ -67,9 +67,15 @@ def reject(
         )
 
 
-def forget_passed(connection: Connection, about: About) -> None:
-    """The staged chunk passed, so none of its records is a rejected one."""
-    connection.execute(query("rejected.forget_passed"), about)
+def has_any(connection: Connection, about: About) -> bool:
+    """Whether a stream has rejected records."""
+    row = connection.execute(query("rejected.has_any"), about).fetchone()
+    return row is not None and bool(row["found"])
+
+
+def forget_passed(connection: Connection, about: About, keys: str) -> None:
+    """Records with these keys (an array, as PostgreSQL writes it) are no rejected ones now."""
+    connection.execute(query("rejected.forget_passed"), {**about, "keys": keys})
 
 
 def forget_unseen(connection: Connection, about: About, started_at: datetime) -> None:

@@ -27,6 +27,7 @@ BOOKKEEPING = {
     "_synced_at": "timestamp with time zone",
     "_run_id": "text",
     "_deleted_at": "timestamp with time zone",
+    "_digest": "bigint",
 }
 SPOKEN = {"timestamptz": "timestamp with time zone", "time": "time without time zone"}
 

@@ -7,25 +7,56 @@ CREATE TABLE {table} (
     _synced_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
     _run_id       text NOT NULL,
     _deleted_at   timestamptz,
+    _digest       bigint,
     PRIMARY KEY (workspace_id, id)
 );
 
 -- name: columns
 -- The columns a table has, in order.
-SELECT a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type
+SELECT a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type, a.attnum AS number
   FROM pg_attribute AS a
  WHERE a.attrelid = to_regclass(%(table)s) AND a.attnum > 0 AND NOT a.attisdropped
  ORDER BY a.attnum;
+
+-- name: add_digest
+-- For tables from before there were digests.
+ALTER TABLE {table} ADD COLUMN _digest bigint;
+
+-- name: watch_digests
+-- A change by hand takes the digest away; a merge names a run, and a digest of its own.
+CREATE TRIGGER _forget_digest BEFORE UPDATE ON {table} FOR EACH ROW
+  WHEN (old._digest = new._digest AND old._run_id = new._run_id)
+  EXECUTE FUNCTION sync.forget_digest();
 
 -- name: lock
 -- One merge at a time for a table of a workspace: the statement below is not safe against a
 -- concurrent insert of the same key.
 SELECT pg_advisory_xact_lock(7421003, hashtext(%(name)s));
 
+-- name: news
+-- Of a chunk's records those that must be looked at whole: the row is missing, or it is not known
+-- to hold just this record. A record that came several times is looked at with every copy.
+WITH arrived AS MATERIALIZED (
+    SELECT * FROM unnest(%(keys)s::text[]::{key_type}[], %(digests)s::bigint[])
+                  WITH ORDINALITY AS a (id, _digest, _position)
+){noted}
+SELECT _position - 1 AS position FROM arrived
+ WHERE id IN (
+       SELECT a.id FROM arrived AS a
+         LEFT JOIN LATERAL (
+              SELECT t._digest FROM {table} AS t
+               WHERE t.workspace_id = %(workspace)s AND t.id = a.id LIMIT 1) AS t ON true
+        WHERE t._digest IS DISTINCT FROM a._digest)
+ ORDER BY _position;
+
+-- name: noted
+-- The part of the statement above that remembers a chunk's keys.
+, noted AS (INSERT INTO seen SELECT id FROM arrived);
+
 -- name: create_staged
--- One chunk on its way into the mirror.
+-- Records on their way into the mirror.
 CREATE TEMPORARY TABLE IF NOT EXISTS staged ON COMMIT DROP AS
-SELECT {columns}, 0::bigint AS _position FROM {table} WITH NO DATA;
+SELECT {columns}, _digest, 0::bigint AS _position FROM {table} WITH NO DATA;
 
 -- name: is_fresh
 -- Whether a workspace has no row in the table, and no rejected record of the stream to forget.
@@ -50,15 +81,11 @@ DELETE FROM staged
 
 -- name: create_seen
 -- The keys of everything a full sync saw.
-CREATE TEMPORARY TABLE IF NOT EXISTS seen (id {key_type} PRIMARY KEY) ON COMMIT DROP;
-
--- name: note_seen
--- Remembers a chunk's keys.
-INSERT INTO seen SELECT id FROM staged ON CONFLICT DO NOTHING;
+CREATE TEMPORARY TABLE IF NOT EXISTS seen (id {key_type}) ON COMMIT DROP;
 
 -- name: note_rejected
 -- A rejected record is still there: the CRM showed it.
-INSERT INTO seen SELECT id FROM unnest(%(keys)s::text[]::{key_type}[]) AS id ON CONFLICT DO NOTHING;
+INSERT INTO seen SELECT id FROM unnest(%(keys)s::text[]::{key_type}[]) AS id;
 
 -- name: written_later
 -- Whether a row was last written by a run, of any stream of the table, whose fetch began after
@@ -97,6 +124,7 @@ WITH known AS MATERIALIZED (
 ), updated AS (
     UPDATE {table} AS t
        SET {assignments},
+           _digest = l._digest,
            _deleted_at = CASE WHEN l._gone THEN coalesce(l._buried_at, clock_timestamp()) END,
            _synced_at = clock_timestamp(),
            _run_id = %(run)s
@@ -104,14 +132,27 @@ WITH known AS MATERIALIZED (
      WHERE l._known AND t.workspace_id = %(workspace)s AND t.id = l.id
     RETURNING l._gone AND l._buried_at IS NULL AS buried, l._again AS again
 ), created AS (
-    INSERT INTO {table} (workspace_id, {columns}, _run_id)
-    SELECT %(workspace)s, {columns}, %(run)s FROM known WHERE NOT _known
+    INSERT INTO {table} (workspace_id, {columns}, _digest, _run_id)
+    SELECT %(workspace)s, {columns}, _digest, %(run)s FROM known WHERE NOT _known
     RETURNING 1
 )
 SELECT (SELECT count(*) FROM created) AS created,
        (SELECT count(*) FROM updated WHERE NOT buried) AS updated,
        (SELECT count(*) FROM updated WHERE buried) AS deleted,
        (SELECT count(*) FROM updated WHERE again) AS again;
+
+-- name: adopt
+-- Rows that hold what was staged, but have no digest of these columns, get one. That happens once
+-- after a field has come or gone, after a change by hand, and to rows from before there were
+-- digests. A digest of the same columns (its first byte tells) is left alone: else records
+-- that the CRM spells now one way and now the other would be written for ever.
+UPDATE {table} AS t SET _digest = f._digest
+  FROM (SELECT f.* FROM staged AS l
+         CROSS JOIN LATERAL (
+               SELECT t.ctid AS _place, l._digest FROM {table} AS t
+                WHERE t.workspace_id = %(workspace)s AND t.id = l.id AND NOT ({differs})
+                  AND (t._digest IS NULL OR t._digest >> 56 <> l._digest >> 56) LIMIT 1) AS f) AS f
+ WHERE t.ctid = f._place;
 
 -- name: preview
 -- What the merge would do, without doing it.
@@ -132,7 +173,8 @@ SELECT count(*) FILTER (WHERE NOT _known) AS created,
 -- Tombstones for what a full sync no longer saw. Rows that another run wrote since this fetch
 -- began are left alone: the fetch may have been too early to see them.
 UPDATE {table} AS t
-   SET _deleted_at = clock_timestamp(), _synced_at = clock_timestamp(), _run_id = %(run)s
+   SET _deleted_at = clock_timestamp(), _synced_at = clock_timestamp(), _run_id = %(run)s,
+       _digest = NULL
  WHERE t.workspace_id = %(workspace)s AND t._deleted_at IS NULL AND ({scope})
    AND t._synced_at < %(started_at)s
    AND NOT EXISTS (SELECT FROM seen WHERE seen.id = t.id);

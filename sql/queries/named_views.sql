@@ -47,7 +47,7 @@ SELECT 'SELECT '
        || (SELECT string_agg(format('e.%%I', attname), ', ' ORDER BY attnum)
              FROM pg_attribute
             WHERE attrelid = to_regclass(%(entity)s::text) AND attnum > 0
-              AND NOT attisdropped AND attname <> 'custom_fields')
+              AND NOT attisdropped AND attname NOT IN ('custom_fields', '_digest'))
        || coalesce((SELECT string_agg(format(', %%s AS %%I', expression, name), '' ORDER BY name)
                       FROM merged), '')
        || ' FROM ' || %(entity)s::text || ' AS e' AS body;

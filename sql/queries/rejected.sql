@@ -14,11 +14,17 @@ ON CONFLICT (workspace_id, crm, stream, record_id) DO UPDATE
        rejected_at = clock_timestamp()
  WHERE (r.raw, r.reasons) IS DISTINCT FROM (excluded.raw, excluded.reasons) OR %(again)s;
 
+-- name: has_any
+-- Whether any record of the stream is a rejected one.
+SELECT EXISTS (SELECT FROM sync.rejected_records
+                WHERE workspace_id = %(workspace)s AND crm = %(crm)s AND stream = %(stream)s)
+       AS found;
+
 -- name: forget_passed
 -- Records that pass now are no longer rejected ones.
-DELETE FROM sync.rejected_records AS r USING staged AS s
+DELETE FROM sync.rejected_records AS r
  WHERE r.workspace_id = %(workspace)s AND r.crm = %(crm)s AND r.stream = %(stream)s
-   AND r.record_id = s.id::text;
+   AND r.record_id = ANY (%(keys)s::text[]);
 
 -- name: forget_unseen
 -- A full sync did not see them any more: the CRM has no such records.

@@ -1,0 +1,30 @@
+"""What a full sync no longer saw becomes tombstones."""
+
+from __future__ import annotations
+
+from psycopg import sql
+
+from crm_pipelines.store.database import Connection
+from crm_pipelines.store.mirror_table import Target, literal, statement
+
+
+def prepare_seen(connection: Connection, target: Target) -> None:
+    """Make the transaction's list of keys that a full sync saw, if there is none yet."""
+    connection.execute(statement("create_seen", target, key_type=target.key_type))
+
+
+def note_rejected(connection: Connection, target: Target, keys: list[str]) -> None:
+    """Remember the keys of rejected records, too."""
+    noting = statement("note_rejected", target, key_type=target.key_type)
+    connection.execute(noting, {"keys": keys})
+
+
+def bury_missing(connection: Connection, target: Target, *, preview: bool = False) -> int:
+    """Tombstone what was not seen; how many rows."""
+    scope = sql.SQL(literal(target.stream.scope))
+    burying = statement("count_missing" if preview else "bury_missing", target, scope=scope)
+    cursor = connection.execute(burying, target.parameters)
+    if preview:
+        row = cursor.fetchone()
+        return int(row["missing"]) if row else 0
+    return cursor.rowcount
