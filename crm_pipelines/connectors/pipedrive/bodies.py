@@ -76,21 +76,27 @@ def to_body(entity: Entity, values: Mapping[str, Any], before: Record | None = N
     return body
 
 
-def _contacts(key: str) -> Write:
+def _listed(name: str, value: Any) -> list[Any]:
+    if value is not None and not isinstance(value, list | tuple):
+        raise InvalidData(f"{name} has to be a list", (name,))
+    return list(value or ())
+
+
+def _contacts(name: str, key: str) -> Write:
     """The first is the primary one; those that are there already keep their label."""
 
     def write(value: Any, before: Record) -> Any:
         labels = {one.get("value"): one.get("label") for one in before.get(key) or ()}
         return [
             {"value": one, "primary": not number, "label": labels.get(one) or "work"}
-            for number, one in enumerate(value or ())
+            for number, one in enumerate(_listed(name, value))
         ]
 
     return write
 
 
 def _labels(value: Any, _: Record) -> Any:
-    return list(value or ())
+    return _listed("label_ids", value)
 
 
 def _participants(value: Any, before: Record) -> Any:
@@ -120,8 +126,8 @@ def _amount(value: Any, _: Record) -> Any:
 
 _WRITES: Mapping[Entity, Mapping[str, Write]] = {
     Entity.PERSON: {
-        "email": _contacts("emails"),
-        "phone": _contacts("phones"),
+        "email": _contacts("email", "emails"),
+        "phone": _contacts("phone", "phones"),
         "label_ids": _labels,
     },
     Entity.ORGANIZATION: {"label_ids": _labels, "industry": lambda value, _: value},

@@ -96,7 +96,7 @@ class Directory:
 
     def user(self, email: str) -> int | None:
         """The active user with this address, whatever its case."""
-        name, wanted = self._name("users"), email.strip().casefold()
+        name, wanted = self._name("users"), address_key(email)
         found: dict[str, int] | None = self._memory.recall(name, DAY)
         if found is None or (wanted not in found and not self._is_fresh("users")):
             found = self._read_users(name)
@@ -108,7 +108,7 @@ class Directory:
     def _read_users(self, name: str) -> dict[str, int]:
         users = self._api.get("/api/v1/users") or []
         found = {
-            str(user["email"]).strip().casefold(): int(user["id"])
+            address_key(user["email"]): int(user["id"])
             for user in reversed(users)
             if user.get("email") and user.get("active_flag", True)
         }
@@ -172,8 +172,17 @@ def _options(field: Record) -> list[list[Any]] | None:
 
 
 def _with_label(known: Known, field: str, label: str) -> int | None:
-    wanted = label.strip().casefold()
     for identity, name in known["options"].get(field) or ():
-        if str(name).strip().casefold() == wanted:
+        if label_key(name) == label_key(label):
             return int(identity)
     return None
+
+
+def label_key(name: Any) -> str:
+    """What names are compared by: people write them in any case."""
+    return str(name).strip().casefold()
+
+
+def address_key(email: Any) -> str:
+    """What addresses are compared by: two spellings of a letter are two addresses."""
+    return str(email).strip().lower()

@@ -65,10 +65,10 @@ class Draft:
 
     def sign_again(self) -> bool:
         """Our field may have been deleted by somebody: then it is made again."""
-        before = self.body.pop("custom_fields")
-        self._directory.read_fields(self._entity)
+        [code] = self.body.pop("custom_fields")
+        same = self._directory.read_fields(self._entity)["ours"] == code
         self._sign()
-        return bool(self.body["custom_fields"] != before)
+        return not same
 
     def _name_industry(self) -> None:
         """Industries are options; accounts without that feature have no such field."""

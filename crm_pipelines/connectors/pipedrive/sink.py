@@ -9,14 +9,14 @@ from typing import Any
 from crm_pipelines.connectors.pipedrive.answers import classify, observe
 from crm_pipelines.connectors.pipedrive.api import Api, Record
 from crm_pipelines.connectors.pipedrive.bodies import SEEN_FIRST
-from crm_pipelines.connectors.pipedrive.directory import Directory
+from crm_pipelines.connectors.pipedrive.directory import Directory, address_key, label_key
 from crm_pipelines.connectors.pipedrive.drafts import Draft
 from crm_pipelines.connectors.pipedrive.login import log_in
 from crm_pipelines.connectors.pipedrive.lookups import Lookups, path, stamp
 from crm_pipelines.connectors.pipedrive.settings import PipedriveSettings
 from crm_pipelines.model.call import Budget
 from crm_pipelines.model.command import Entity
-from crm_pipelines.model.errors import GoneError, OutcomeUnknown
+from crm_pipelines.model.errors import CrmError, GoneError, OutcomeUnknown
 from crm_pipelines.model.memory import Memory
 from crm_pipelines.model.sink import Found
 from crm_pipelines.model.tokens import TokenStore
@@ -33,8 +33,11 @@ class PipedriveSink:
     def create(self, entity: Entity, values: Mapping[str, Any], our_id: str) -> Found:
         """Make a record; it carries our id in a custom field, but activities cannot."""
         draft = Draft(self._directory, entity, values, our_id=stamp(our_id))
-        made = draft.send(lambda body: self._api.create(path(entity), body))
-        return self._lookups.found(entity, _record(made), draft.remarks)
+        made = _record(draft.send(lambda body: self._api.create(path(entity), body)))
+        try:
+            return self._lookups.found(entity, made, draft.remarks)
+        except CrmError as error:  # it is there: no error may say that it is not
+            raise OutcomeUnknown(f"{entity} {made['id']} was made, but {error}") from error
 
     def update(self, entity: Entity, remote_id: int, values: Mapping[str, Any]) -> Found:
         """Change these fields; what they are a part of is read first, and kept."""
@@ -73,12 +76,13 @@ class PipedriveSink:
     def find_persons(self, email: str) -> Sequence[Found]:
         """By exact search, then looked at: the index may be behind."""
         found = self._lookups.search(Entity.PERSON, "email", email)
-        return [one for one in found if _folded(email) in map(_folded, one.values["email"])]
+        wanted = address_key(email)
+        return [one for one in found if wanted in map(address_key, one.values["email"])]
 
     def find_organizations(self, name: str) -> Sequence[Found]:
         """By exact search, then looked at."""
         found = self._lookups.search(Entity.ORGANIZATION, "name", name)
-        return [one for one in found if _folded(one.values["name"]) == _folded(name)]
+        return [one for one in found if label_key(one.values["name"]) == label_key(name)]
 
     def changed_since(self, entity: Entity, since: datetime) -> Iterator[Found]:
         """What the list says has changed, the newest first."""
@@ -127,7 +131,3 @@ def _record(data: Any) -> Record:
     if not isinstance(data, dict) or not isinstance(data.get("id"), int):
         raise OutcomeUnknown("Pipedrive's answer to a write does not say which record it is about")
     return data
-
-
-def _folded(text: Any) -> str:
-    return str(text).strip().casefold()

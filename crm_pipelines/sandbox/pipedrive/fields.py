@@ -64,7 +64,7 @@ class Fields:
             )
 
     def remove(self, collection: str, code: str) -> None:
-        """Drop a definition, and its values with it."""
+        """Drop a definition, and its values with it; its code and option ids never come again."""
         with self._database.transaction() as connection:
             connection.execute(
                 f"UPDATE {COLLECTIONS[collection].table}"  # noqa: S608
@@ -72,7 +72,7 @@ class Fields:
                 (code,),
             )
             connection.execute(
-                "DELETE FROM pipedrive_fields WHERE collection = ? AND code = ?",
+                "UPDATE pipedrive_fields SET collection = '' WHERE collection = ? AND code = ?",
                 (collection, code),
             )
 

@@ -155,6 +155,8 @@ REFUSED: list[tuple[Entity, Record, tuple[str, ...]]] = [
     (Entity.PERSON, {"name": "A", "org_name": "B"}, ("org_name",)),
     (Entity.PERSON, {"name": "A" * 256}, ("name",)),
     (Entity.PERSON, {"name": "A", "email": ["x" * 256]}, ("email",)),
+    (Entity.PERSON, {"name": "A", "email": "a@example.com"}, ("email",)),
+    (Entity.PERSON, {"name": "A", "label_ids": 3}, ("label_ids",)),
     (Entity.PERSON, {"name": "A", "org_id": 4242}, ("org_id",)),
     (Entity.PERSON, {"name": "A", "label_ids": [4242]}, ("label_ids",)),
     (Entity.PERSON, {"name": "half \ud83d"}, ("name",)),
