@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from itertools import count
 from typing import Any
@@ -77,6 +78,7 @@ def test_what_is_under_way_when_one_fails_is_handed_out() -> None:
             failed.set()
             raise KeyError(address)
         assert failed.wait(10)
+        time.sleep(0.2)
         return address
 
     got = []
