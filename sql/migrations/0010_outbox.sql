@@ -42,8 +42,8 @@ CREATE TABLE sync.outbox (
 CREATE INDEX outbox_waiting ON sync.outbox (workspace_id, crm, priority, id)
     WHERE status IN ('pending', 'failed');
 CREATE INDEX outbox_sending ON sync.outbox (worker) WHERE status = 'sending';
-CREATE INDEX outbox_undelivered ON sync.outbox (workspace_id, status, id)
-    WHERE status <> 'delivered';
+CREATE INDEX outbox_stuck ON sync.outbox (workspace_id, status, id)
+    WHERE status IN ('failed', 'dead');
 CREATE INDEX outbox_by_record ON sync.outbox (workspace_id, record, id) WHERE status <> 'delivered';
 CREATE INDEX outbox_by_lane ON sync.outbox (workspace_id, lane, id)
     WHERE lane IS NOT NULL AND status <> 'delivered';
