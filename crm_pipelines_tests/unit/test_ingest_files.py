@@ -16,13 +16,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from crm_pipelines.connectors.salesforce.ingest_files import (
-    Layout,
     columns_of,
     copy_rows,
     cut,
     read_keys,
 )
+from crm_pipelines.connectors.salesforce.ingest_layout import Layout
 from crm_pipelines.connectors.salesforce.ingest_spelling import spell
+from crm_pipelines.model.errors import SystemTrouble
 from crm_pipelines.model.writing import Fate
 
 SMALLEST = 100
@@ -143,6 +144,12 @@ def test_empty_values_and_nulls_are_copied_as_they_were(tmp_path: Path) -> None:
     assert made.path is not None
     copy_rows(made.path, "Key", pa.chunked_array([["b"]]), tmp_path / "copy.csv")
     assert (tmp_path / "copy.csv").read_text() == 'Key,Text,N,T\n"b",#N/A,#N/A,#N/A\n'
+
+
+def test_a_folder_that_cannot_be(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SystemTrouble, match="make room, or give another folder"):
+        list(cut([table([("k", "t", "p")])], LAYOUT, tmp_path / "file" / "folder"))
 
 
 def test_columns_of_no_rows() -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
+from crm_pipelines.connectors.salesforce.ingest_layout import Layout
 from crm_pipelines.connectors.salesforce.ingest_results import outcomes
 from crm_pipelines.connectors.salesforce.ingest_spelling import as_texts, quoted, spell
+from crm_pipelines.connectors.salesforce.ingest_spool import AT_A_TIME, Spool, ground
 from crm_pipelines.model.errors import FatalError
 from crm_pipelines.model.writing import Fate
 
@@ -17,28 +19,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Rows = Iterable["pa.Table | pa.RecordBatch"]
-
-AT_A_TIME = 8_192
-"""Rows that are spelled, or written, at a time."""
-
-
-@dataclass(frozen=True)
-class Layout:
-    """How the files of one writing look.
-
-    ``bytes`` is how large a file may become; ``folded`` says that keys know no case.
-    """
-
-    columns: tuple[str, ...]
-    key: str
-    parents: tuple[str, ...]
-    bytes: int
-    folded: bool
-
-    @property
-    def header(self) -> str:
-        """The first line."""
-        return ",".join(self.columns) + "\n"
 
 
 @dataclass(frozen=True)
@@ -50,50 +30,19 @@ class Cut:
 
 
 def cut(rows: Rows, layout: Layout, folder: Path) -> Iterator[Cut]:
-    """Write rows into files; one file's rows are held in memory at a time."""
-    import pyarrow as pa
-
-    number, held = 0, _Held(layout)
-    for some in _slices(rows):
-        lines, refused = _lines(some, layout)
-        if refused.num_rows:
-            yield Cut(None, refused)
-        while (lines := held.take(lines)).num_rows:
-            number += 1
-            yield _write(held.release(), layout, folder / f"part-{number:05}.csv")
-    if held.tables:
-        yield _write(pa.concat_tables(held.tables), layout, folder / f"part-{number + 1:05}.csv")
-
-
-class _Held:
-    """Lines of the file that is being filled."""
-
-    def __init__(self, layout: Layout) -> None:
-        self._most = layout.bytes - len(layout.header.encode())
-        self._free = self._most
-        self.tables: list[pa.Table] = []
-
-    def take(self, lines: pa.Table) -> pa.Table:
-        """Take what fits, a record at least; returns the rest."""
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
-        lengths = pc.binary_length(lines["line"]).cast(pa.int64())
-        ends = pc.cumulative_sum(pc.add(lengths, 1))
-        fitting = pc.sum(pc.less_equal(ends, self._free)).as_py() or 0
-        count = min(max(fitting, 0 if self.tables else 1), lines.num_rows)
-        if count:
-            self.tables.append(lines.slice(0, count))
-            self._free -= ends[count - 1].as_py()
-        return lines.slice(count)
-
-    def release(self) -> pa.Table:
-        """All lines; the next file begins."""
-        import pyarrow as pa
-
-        lines = pa.concat_tables(self.tables)
-        self.tables, self._free = [], self._most
-        return lines
+    """Write rows into files. Only keys and parents of a file's rows are held in memory."""
+    number = 0
+    with _open(folder / "part-spool.csv") as file:
+        spool = Spool(file, layout.bytes - len(layout.header.encode()))
+        for some in _slices(rows):
+            lines, refused = _lines(some, layout)
+            if refused.num_rows:
+                yield Cut(None, refused)
+            while (lines := spool.take(lines)).num_rows:
+                number += 1
+                yield _write(spool, layout, folder / f"part-{number:05}.csv")
+        if spool.rows:
+            yield _write(spool, layout, folder / f"part-{number + 1:05}.csv")
 
 
 def read_keys(path: Path, key: str) -> pa.Array:
@@ -109,14 +58,15 @@ def copy_rows(path: Path, key: str, keys: pa.ChunkedArray, target: Path) -> None
     import pyarrow.compute as pc
 
     wanted = keys.combine_chunks()
-    with target.open("w", encoding="utf-8", newline="") as file:
+    with ground(), target.open("w", encoding="utf-8", newline="") as file:
         with path.open(encoding="utf-8", newline="") as source:
             file.write(source.readline())
         for batch in _read(path):
             chosen = batch.filter(pc.is_in(batch.column(key), value_set=wanted))
             if chosen.num_rows:
                 values = [quoted(column) for column in chosen.columns]
-                _put(file.write, pc.binary_join_element_wise(*values, ","))
+                lines = pc.binary_join_element_wise(*values, ",").to_pylist()
+                file.writelines(f"{line}\n" for line in lines)
 
 
 def _read(path: Path, names: Collection[str] = ()) -> Iterator[pa.RecordBatch]:
@@ -180,17 +130,25 @@ def _lines(rows: pa.RecordBatch, layout: Layout) -> tuple[pa.Table, pa.Table]:
     return lines.filter(good), refused
 
 
-def _write(lines: pa.Table, layout: Layout, path: Path) -> Cut:
-    order, replaced = _once_each(lines["key"], folded=layout.folded)
+def _write(spool: Spool, layout: Layout, path: Path) -> Cut:
+    import pyarrow as pa
+
+    rows = pa.concat_tables(spool.rows)
+    order, replaced = _once_each(rows["key"], folded=layout.folded)
     if layout.parents:
-        order = _by_parent(lines["parent"], order)
-    texts = lines["line"].combine_chunks()
-    with path.open("w", encoding="utf-8", newline="") as file:
-        file.write(layout.header)
-        for start in range(0, len(order), AT_A_TIME):
-            _put(file.write, texts.take(order.slice(start, AT_A_TIME)))
+        order = _by_parent(rows["parent"], order)
+    with ground(), path.open("wb") as file:
+        file.write(layout.header.encode())
+        spool.pour(order, rows["length"], file)
+    spool.empty()
     message = "a later row has the same key"
     return Cut(path, outcomes(replaced, Fate.REPLACED, message=message))
+
+
+def _open(path: Path) -> BinaryIO:
+    with ground():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("w+b")
 
 
 def _once_each(keys: pa.ChunkedArray, *, folded: bool) -> tuple[pa.Array, pa.Array]:
@@ -212,7 +170,3 @@ def _by_parent(parents: pa.ChunkedArray, order: pa.Array) -> pa.Array:
     import pyarrow.compute as pc
 
     return order.take(pc.sort_indices(parents.take(order)))
-
-
-def _put(write: Callable[[str], object], lines: pa.Array) -> None:
-    write("\n".join(lines.to_pylist()) + "\n")

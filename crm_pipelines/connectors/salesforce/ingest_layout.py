@@ -3,14 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from crm_pipelines.connectors.salesforce.ingest_files import Layout
 from crm_pipelines.connectors.salesforce.ingest_spelling import MOST_FIELDS
 from crm_pipelines.model.errors import FatalError
 from crm_pipelines.model.writing import Operation, Writing
 
 Described = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the files of one writing look.
+
+    ``bytes`` is how large a file may become; ``folded`` says that keys know no case.
+    """
+
+    columns: tuple[str, ...]
+    key: str
+    parents: tuple[str, ...]
+    bytes: int
+    folded: bool
+
+    @property
+    def header(self) -> str:
+        """The first line."""
+        return ",".join(self.columns) + "\n"
 
 
 def lay_out(

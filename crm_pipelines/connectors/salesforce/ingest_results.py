@@ -59,9 +59,7 @@ def settle(sent: pa.Array, results: Results, operation: Operation) -> tuple[pa.T
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    answered = pa.concat_arrays(
-        [_flat(results.good["key"]), _flat(results.bad["key"])],
-    )
+    answered = pa.concat_arrays([_flat(results.good["key"]), _flat(results.bad["key"])])
     strangers = answered.filter(pc.invert(pc.is_in(answered, value_set=sent)))
     if len(strangers):
         raise FatalError(
@@ -69,10 +67,8 @@ def settle(sent: pa.Array, results: Results, operation: Operation) -> tuple[pa.T
             "be told apart by this column"
         )
     rest = sent.filter(pc.invert(pc.is_in(sent, value_set=answered)))
-    failed = _failed(results.bad)
-    table = pa.concat_tables(
-        [_done(results.good, operation), failed, *_rest(rest, results, operation)]
-    )
+    done, failed = _done(results.good, operation), _failed(results.bad)
+    table = pa.concat_tables([done, failed, *_rest(rest, results, operation)])
     passing = pc.is_in(table["code"], value_set=pa.array(PASSING))
     again = pc.and_(pc.equal(table["fate"], Fate.FAILED), passing)
     if results.again:
@@ -108,7 +104,7 @@ def _schema() -> pa.Schema:
 def _done(good: pa.Table, operation: Operation) -> pa.Table:
     import pyarrow.compute as pc
 
-    created = pc.equal(pc.utf8_lower(good["created"]), "true")
+    created = pc.fill_null(pc.equal(pc.utf8_lower(good["created"]), "true"), False)
     otherwise = Fate.DELETED if operation is Operation.DELETE else Fate.UPDATED
     fate = pc.if_else(created, str(Fate.CREATED), str(otherwise))
     return outcomes(good["key"], fate, id=good["id"])

@@ -68,7 +68,6 @@ class Run:
 
     def prepare(self, rows: Rows) -> Iterator[pa.Table]:
         """Cut the rows into files; nothing is sent but a look at the object's fields."""
-        self._folder.mkdir(parents=True, exist_ok=True)
         self.tidy_up()
         names, rows = columns_of(rows)
         if not names:

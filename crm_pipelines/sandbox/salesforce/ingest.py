@@ -13,6 +13,7 @@ from starlette.responses import Response, StreamingResponse
 from crm_pipelines.sandbox.salesforce.answers import Problem, empty, json_answer
 from crm_pipelines.sandbox.salesforce.company import Company
 from crm_pipelines.sandbox.salesforce.door import Call, accepts_gzip
+from crm_pipelines.sandbox.salesforce.ingest_form import raw_rows
 from crm_pipelines.sandbox.salesforce.ingest_rows import OPERATIONS, Ingestion
 from crm_pipelines.sandbox.salesforce.job_files import gzipped
 from crm_pipelines.sandbox.salesforce.job_runner import JobRunner
@@ -140,7 +141,8 @@ class Ingest:
         found = self._company.files / f"{job.id}.{which}.csv"
         if which == "unprocessedrecords" and not found.exists():
             found = self._input(job)  # aborted before it began
-        pieces = _pieces(found)
+        short = call.fault is not None and call.fault.kind == "short_page"
+        pieces = _all_but_last(found) if short else _pieces(found)
         headers = {}
         if accepts_gzip(call.request):
             pieces, headers["Content-Encoding"] = gzipped(pieces), "gzip"
@@ -153,6 +155,13 @@ class Ingest:
 
     def _input(self, job: Job) -> Path:
         return self._company.files / f"{job.id}.input.csv"
+
+
+def _all_but_last(path: Path) -> Iterator[bytes]:
+    held = ""
+    for row in raw_rows(path):
+        yield held.encode()
+        held = row
 
 
 def _pieces(path: Path) -> Iterator[bytes]:

@@ -19,7 +19,7 @@ class BadFile(Exception):
 
 def check_lines(path: Path, ending: str) -> None:
     """Lines end as announced, and no quote stays open. Raises ``BadFile``."""
-    for row in _rows(path):
+    for row in raw_rows(path):
         if row.count('"') % 2:
             raise BadFile(
                 "InvalidBatch : Failed to parse CSV: EOF reached before closing an opened quote"
@@ -37,7 +37,7 @@ def read_rows(path: Path, delimiter: str) -> Iterator[tuple[list[str], bool]]:
     sign = re.escape(delimiter)
     value = rf'(?:"(?:[^"]|"")*+"|[^"{sign}]*+)'
     good = re.compile(f"{value}(?:{sign}{value})*+")
-    for row in _rows(path):
+    for row in raw_rows(path):
         body = row.rstrip("\r\n")
         if '"' in body and good.fullmatch(body) is None:
             yield body.split(delimiter), False
@@ -64,7 +64,7 @@ def check_header(names: list[str], sobject: SObject, key: str | None) -> None:
         raise BadFile(f"InvalidBatch : Duplicate field name : {twice}")
 
 
-def _rows(path: Path) -> Iterator[str]:
+def raw_rows(path: Path) -> Iterator[str]:
     """Rows as they are written, with the ends of their lines."""
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
         row = ""

@@ -102,6 +102,7 @@ FAULTS = [
     ("reset", "GET", "ingest/[^/]*$"),
     ("malformed_json", "GET", "ingest/[^/]*$"),
     ("cut_body", "GET", "successfulResults"),
+    ("short_page", "GET", "successfulResults"),
     ("lost_answer", "DELETE", "ingest"),
 ]
 
