@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
@@ -15,6 +18,8 @@ from crm_pipelines.model.errors import (
     Unreachable,
 )
 from crm_pipelines.model.sink import Sink
+from crm_pipelines.wiring import Wiring
+from crm_pipelines_tests.consent import app_variables, grant
 from crm_pipelines_tests.integration.sink.conftest import Opening
 from crm_pipelines_tests.sandbox_process import Sandbox
 
@@ -92,6 +97,19 @@ def test_a_login_that_ended(sink: Sink, sandbox: Sandbox) -> None:
     assert len(sandbox.truth("pipedrive", "persons")) == before
 
 
+def test_an_access_token_that_ends_on_the_way_is_renewed(
+    environment: dict[str, str], opening: Opening, sandbox: Sandbox
+) -> None:
+    app = app_variables(sandbox.url)
+    with closing(Wiring({**environment, **app})) as wiring:
+        grant(wiring)
+    sink, before = opening(**app), len(sandbox.truth("pipedrive", "persons"))
+    sandbox.fault("expired_login", method="POST", path="person(s|Fields)$", after=1)
+    made = sink.create(Entity.PERSON, {"name": "N"}, "p")
+    assert sink.find_ours(Entity.PERSON, "p", {}, made.updated_at or datetime.now(UTC)) == made
+    assert len(sandbox.truth("pipedrive", "persons")) == before + 1
+
+
 def test_nobody_at_home_is_no_unknown_outcome(opening: Opening, sandbox: Sandbox) -> None:
     sink = opening(PIPEDRIVE_BASE_URL="http://127.0.0.1:9")
     with pytest.raises(Unreachable):
@@ -138,7 +156,7 @@ def test_what_everything_costs(sink: Sink, sandbox: Sandbox) -> None:
     user = sandbox.truth("pipedrive", "users")[0]["email"]
     call = {"subject": "S", "type": "call", "person_id": 1}
     person, activity, name = Entity.PERSON, Entity.ACTIVITY, {"name": "M"}
-    doings = {
+    doings: dict[str, Callable[[], object]] = {
         "create activity": lambda: sink.create(activity, call, "a"),
         "create person": lambda: sink.create(person, {"name": "N"}, "p1"),
         "update person": lambda: sink.update(person, 1, name),
