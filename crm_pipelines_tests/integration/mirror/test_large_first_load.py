@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -214,3 +215,15 @@ def test_what_is_no_longer_there_is_buried(loads: Loads, chunks: list[pa.Table])
 def _log(loads: Loads) -> int:
     rows = loads.query("SELECT (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint AS bytes")
     return int(rows[0]["bytes"])
+
+
+def test_two_workspaces_at_once(loads: Loads, chunks: list[pa.Table]) -> None:
+    """Whoever comes second waits for the first and finds a table with rows and indexes."""
+    before = loads.indexes()
+    manifests = [loads.stage(*chunks, workspace=name) for name in ("default", "other")]
+    with ThreadPoolExecutor(2) as pool:
+        outcomes = list(pool.map(loads.finish, manifests))
+    assert [outcome.created for outcome in outcomes] == [WORTHWHILE] * 2
+    assert definitions(loads.indexes()) == definitions(before)
+    rows = loads.query("SELECT workspace_id, count(*) AS n FROM made.people GROUP BY 1 ORDER BY 1")
+    assert [row["n"] for row in rows] == [WORTHWHILE] * 2
