@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, LiteralString
+from typing import Any, LiteralString, TypeVar
 
 import psycopg
 from psycopg.rows import DictRow, dict_row
@@ -17,7 +19,14 @@ Connection = psycopg.Connection[DictRow]
 Rollback = psycopg.Rollback
 """Raised inside a transaction block to leave nothing of it behind, without an error."""
 
+Result = TypeVar("Result")
 _GROUND = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout)
+UNTANGLINGS = 5
+"""How often transactions that stand in each other's way are tried anew."""
+
+
+class Entangled(SystemTrouble):
+    """Two transactions waited for each other, and this one was undone: it may be tried again."""
 
 
 @contextmanager
@@ -25,12 +34,26 @@ def grounded() -> Iterator[None]:
     """Turns a lost database or a full disk into one clear ``SystemTrouble``."""
     try:
         yield
+    except psycopg.errors.DeadlockDetected as error:
+        raise Entangled(f"PostgreSQL undid a transaction that stood in others' way: {error}") from (
+            error
+        )
     except _GROUND as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise SystemTrouble(
             f"PostgreSQL does not answer or has no room ({reason}). Nothing is lost: bring it "
             "back, then run the same command again; it goes on where it stopped."
         ) from error
+
+
+def untangled(work: Callable[[], Result]) -> Result:
+    """What transactions of its own come to; done anew where others stood in their way."""
+    for _ in range(UNTANGLINGS):
+        try:
+            return work()
+        except Entangled:
+            time.sleep(random.uniform(0.01, 0.1))
+    return work()
 
 
 class Database:

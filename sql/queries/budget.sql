@@ -23,11 +23,26 @@ UPDATE sync.token_usage SET tokens = greatest(0, tokens - %(cost)s), calls = gre
    AND priority = %(priority)s;
 
 -- name: learn
--- Corrects the ledger by what an answer's headers say.
+-- Corrects the ledger by what an answer's headers say. A late call moves its turn in all of its
+-- windows: rows are locked in the order in which calls are paid, or two callers wait for each other.
+WITH today AS MATERIALIZED (
+    SELECT b.day FROM sync.budgets AS b
+     WHERE b.workspace_id = %(workspace)s AND b.crm = %(crm)s AND b.day = %(day)s
+       AND %(late)s > 0.02
+       FOR UPDATE
+),
+windows AS MATERIALIZED (
+    SELECT b.kind FROM sync.bursts AS b
+     WHERE b.workspace_id = %(workspace)s AND b.crm = %(crm)s
+       AND %(late)s > 0.02 AND (SELECT count(*) FROM today) >= 0
+     ORDER BY b.kind
+       FOR UPDATE
+)
 SELECT sync.learn(
     %(workspace)s, %(crm)s, %(day)s, coalesce(%(now)s::timestamptz, clock_timestamp()), %(configured)s,
     %(daily)s, %(remaining)s, %(slack)s, %(rolling)s, %(kind)s, %(requests)s, %(seconds)s,
-    %(burst)s, %(burst_left)s, %(slot)s, %(late)s);
+    %(burst)s, %(burst_left)s, %(slot)s, %(late)s)
+  FROM (SELECT count(*) FROM windows) AS held;
 
 -- name: exhaust
 -- The CRM says the day is spent: nothing more is sent for so many seconds, else until midnight.

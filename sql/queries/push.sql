@@ -31,8 +31,10 @@ SELECT id, status, entity, local_id, remote_id, error, problems, attempts, next_
 -- name: postpone
 -- Nothing of these priorities goes on before that time.
 UPDATE sync.outbox SET next_attempt_at = %(until)s, updated_at = clock_timestamp()
- WHERE workspace_id = %(workspace)s AND crm = %(crm)s AND status = 'pending'
-   AND priority >= %(priority)s AND next_attempt_at < %(until)s;
+ WHERE id IN (SELECT id FROM sync.outbox
+               WHERE workspace_id = %(workspace)s AND crm = %(crm)s AND status = 'pending'
+                 AND priority >= %(priority)s AND next_attempt_at < %(until)s
+                 FOR NO KEY UPDATE SKIP LOCKED);
 
 -- name: stamp
 -- A write of this command leaves now; of several attempts the last one counts, since those before

@@ -19,6 +19,7 @@ from crm_pipelines.model.command import Command, Delivery, Entity, Kind, Status
 from crm_pipelines.model.errors import CrmError, SystemTrouble
 from crm_pipelines.model.notice import Level, Notice, Notify
 from crm_pipelines.store import conflicts, outbox
+from crm_pipelines.store.database import untangled
 
 LOG = logging.getLogger("crm_pipelines.push")
 
@@ -41,7 +42,7 @@ def _claim_and_deliver(round_: Round, one: Prepared) -> Delivery | None:
     """Taken only now, so that a worker that dies has no more in its hands than it works on."""
     if round_.stop.holds(round_.priority(one.command)):
         return None
-    claimed = outbox.claim(round_.database, round_.worker, [one.command])
+    claimed = untangled(lambda: outbox.claim(round_.database, round_.worker, [one.command]))
     return _deliver(round_, replace(one, command=claimed[0])) if claimed else None
 
 
@@ -51,7 +52,7 @@ def _deliver(round_: Round, one: Prepared) -> Delivery:
         with round_.sinks.borrow(round_.priority(command), command.who) as opened:
             send = create if command.kind is Kind.CREATE else update
             outcome = send(round_, opened, one)
-        write_back(round_, one, outcome)
+        untangled(lambda: write_back(round_, one, outcome))
     except SystemTrouble:
         raise
     except outbox.ClaimLost as lost:
@@ -59,7 +60,8 @@ def _deliver(round_: Round, one: Prepared) -> Delivery:
     except Exception as error:  # one command's trouble is not that of the others
         if not isinstance(error, CrmError | Undecided):
             LOG.exception("command %d broke", command.id)
-        return refuse(round_, one, error)
+        trouble = error
+        return untangled(lambda: refuse(round_, one, trouble))
     _tell_delivered(round_, one, outcome)
     return _delivery(
         command, Status.DELIVERED, remote_id=outcome.found.remote_id, linked=outcome.linked

@@ -28,7 +28,7 @@ from crm_pipelines.model.notice import Level, Notify
 from crm_pipelines.model.priority import Priority
 from crm_pipelines.model.purpose import Purpose
 from crm_pipelines.store import local_side, outbox
-from crm_pipelines.store.database import Database
+from crm_pipelines.store.database import Database, untangled
 
 LOG = logging.getLogger("crm_pipelines.push")
 MOST = 200
@@ -79,8 +79,12 @@ class Push:
         if wanted.trigger in (Trigger.MANUAL, Trigger.BATCH):
             kind = Kind.UPDATE if wanted.local_id is not None else wanted.kind
             self._require(wanted.entity, kind, renamed(wanted.entity, wanted.payload))
-        with self.database.transaction() as connection:
-            return outbox.enqueue(connection, wanted)
+
+        def add() -> int:
+            with self.database.transaction() as connection:
+                return outbox.enqueue(connection, wanted)
+
+        return untangled(add)
 
     def fetch(
         self,
@@ -220,9 +224,8 @@ class Push:
         changes of linked rows that the mirror's newer rows do not show.
         """
         local_side.write_rules(self.database, self.workspace, self.rules.warm_lead_score)
-        return local_side.missing(self.database, self.workspace) + drift.enqueue(
-            self.database, **self.about
-        )
+        missing = untangled(lambda: local_side.missing(self.database, self.workspace))
+        return missing + untangled(lambda: drift.enqueue(self.database, **self.about))
 
     def close(self) -> None:
         """Give back what was opened; news still on their way get a few seconds."""
