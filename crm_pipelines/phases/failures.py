@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import msgspec
 import pyarrow as pa
 
 from crm_pipelines.model.source import RAW
@@ -34,7 +35,7 @@ def as_failures(failed: pa.Table, raw: pa.Table) -> pa.Table:
 def _texts(raw: pa.Table) -> list[str]:
     if RAW in raw.column_names:
         return [text.decode(errors="replace") for text in raw.column(RAW).to_pylist()]
-    return [json.dumps(row, ensure_ascii=False) for row in raw.to_pylist()]
+    return [msgspec.json.encode(row).decode() for row in raw.to_pylist()]
 
 
 def as_raw(records: list[str], *, as_json: bool) -> pa.Table:

@@ -28,6 +28,7 @@ from crm_pipelines.store.staging import Staging
 
 PHASE = "validate"
 REJECTED = "rejected"
+NO_KEY = {KEY: "missing"}
 TOLD = 20
 """Kinds of warnings that a run's metadata names."""
 
@@ -91,7 +92,8 @@ def split(
 
 def _told(failed: pa.Table, found: list[Finding]) -> pa.Table:
     """The records with their reasons."""
-    told = [_reason(row, text, found) for row, text in _rows(failed)]
+    reasons = _reasons(found) if failed.num_rows else {}
+    told = [text or json.dumps(reasons.get(row, NO_KEY)) for row, text in _rows(failed)]
     return _bare(failed).append_column(PROBLEMS, pa.array(told, pa.string()))
 
 
@@ -107,16 +109,15 @@ def _rows(failed: pa.Table) -> Iterable[tuple[int, str | None]]:
     return zip(rows, failed.column(PROBLEMS).to_pylist(), strict=True)
 
 
-def _reason(row: int, text: str | None, found: list[Finding]) -> str:
-    """A JSON object of column to reason; several about one column are joined."""
-    if text is not None:
-        return text
-    told: dict[str, str] = {}
+def _reasons(found: list[Finding]) -> dict[int, dict[str, str]]:
+    """Reasons by column, by row; several about one column are joined."""
+    told: dict[int, dict[str, str]] = {}
     for finding in found:
-        if finding.rows[row].as_py():
-            before = told.get(finding.name)
-            told[finding.name] = f"{before}; {finding.reason}" if before else finding.reason
-    return json.dumps(told or {KEY: "missing"})
+        for row in pc.indices_nonzero(finding.rows).to_pylist():
+            reasons = told.setdefault(row, {})
+            before = reasons.get(finding.name)
+            reasons[finding.name] = f"{before}; {finding.reason}" if before else finding.reason
+    return told
 
 
 def _by_reason(failed: pa.Table) -> Counter[str]:
