@@ -2,26 +2,54 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from fastapi import FastAPI, Response
 from fastapi.responses import PlainTextResponse
 
 from crm_pipelines import __version__
-from crm_pipelines.gateway import consent, problems
+from crm_pipelines.gateway import consent, leads, problems, queue, stream, updates
+from crm_pipelines.gateway.inline import Inline
+from crm_pipelines.gateway.sizes import LimitedBodies
 from crm_pipelines.reports.health import Health, State
 from crm_pipelines.wiring import Wiring
 
+ABOUT = """\
+Everything under `/api` needs a key: `crm-pipelines api-keys new NAME` makes one, the header
+`Authorization: Bearer …` (or `X-API-Key`) carries it. A change is written to the outbox first and
+delivered while you wait: 200 tells the outcome, 202 that it is queued and goes on by itself.
+Errors are problem details (RFC 9457); `fields` says what is wrong with which field.
+"""
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 def create_app(wiring: Wiring) -> FastAPI:
     """The application over this environment; whoever built the wiring closes it."""
+    inline = Inline(wiring)
+
+    @asynccontextmanager
+    async def life(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        inline.close()
+
     app = FastAPI(
         title="crm_pipelines gateway",
-        summary="How the mirrors are doing, and access to CRMs.",
+        summary="Records written to CRMs, how the mirrors are doing, and access to CRMs.",
+        description=ABOUT,
         version=__version__,
+        lifespan=life,
     )
     problems.install(app)
-    app.include_router(consent.routes(wiring))
+    app.add_middleware(LimitedBodies)
+    for routes in (
+        updates.routes(wiring, inline),
+        leads.routes(wiring, inline),
+        queue.routes(wiring),
+        stream.routes(wiring),
+        consent.routes(wiring),
+    ):
+        app.include_router(routes)
 
     @app.get("/health", responses={503: {"model": Health, "description": "Nothing can work."}})
     def health(response: Response) -> Health:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 
-from crm_pipelines.model.errors import ConfigurationError, CrmError, SystemTrouble
+from crm_pipelines.model.errors import (
+    ConfigurationError,
+    CrmError,
+    InvalidData,
+    SystemTrouble,
+)
 
 
 class Problem(BaseModel):
@@ -21,21 +27,50 @@ class Problem(BaseModel):
     title: str
     status: int
     detail: str
+    fields: dict[str, str] = {}
 
+
+class Refusal(HTTPException):
+    """An error that says what is wrong with which field."""
+
+    def __init__(self, status: int, detail: str, fields: Mapping[str, str]) -> None:
+        super().__init__(status, detail)
+        self.fields = dict(fields)
+
+
+LONGEST = 2_000
+"""Characters of a detail: what is wrong with a huge body need not be huge."""
 
 MEDIA_TYPE = "application/problem+json"
 STATUSES: dict[type[Exception], int] = {
     SystemTrouble: 503,
     ConfigurationError: 500,
+    InvalidData: 422,
     CrmError: 502,
 }
 """What our own errors mean over HTTP."""
 
 
-def answer(status: int, detail: str) -> JSONResponse:
+def answer(status: int, detail: str, fields: Mapping[str, str] | None = None) -> JSONResponse:
     """A problem as a response."""
-    problem = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail)
+    title = HTTPStatus(status).phrase
+    problem = Problem(title=title, status=status, detail=detail, fields=dict(fields or {}))
     return JSONResponse(problem.model_dump(), status, media_type=MEDIA_TYPE)
+
+
+def by_field(error: ValidationError) -> dict[str, str]:
+    """What is wrong with which field of a body."""
+    return {
+        ".".join(str(part) for part in one["loc"]) or "body": one["msg"] for one in error.errors()
+    }
+
+
+def _by_place(errors: Sequence[Any]) -> dict[str, str]:
+    """The same where each place begins with where the value was: body, path, query."""
+    return {
+        ".".join(str(part) for part in one["loc"][1:]) or str(one["loc"][0]): one["msg"]
+        for one in errors
+    }
 
 
 def described(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -55,20 +90,20 @@ def install(app: FastAPI) -> None:
 
     async def refused(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
-        response = answer(error.status_code, str(error.detail))
+        response = answer(error.status_code, str(error.detail), getattr(error, "fields", None))
         response.headers.update(error.headers or {})
         return response
 
     async def invalid(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)
-        parts = [
-            ".".join(str(part) for part in one["loc"]) + ": " + one["msg"] for one in error.errors()
-        ]
-        return answer(422, "; ".join(parts))
+        fields = _by_place(error.errors())
+        said = "; ".join(f"{name}: {why}" for name, why in fields.items())
+        return answer(422, said[:LONGEST], fields)
 
     async def known(_: Request, error: Exception) -> JSONResponse:
         status = next(code for kind, code in STATUSES.items() if isinstance(error, kind))
-        return answer(status, str(error))
+        fields = dict.fromkeys(error.fields, str(error)) if isinstance(error, InvalidData) else {}
+        return answer(status, str(error), fields)
 
     async def unknown(_: Request, error: Exception) -> JSONResponse:
         return answer(500, f"{type(error).__name__}: see the gateway's log")

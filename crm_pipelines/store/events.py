@@ -24,12 +24,14 @@ def announce(database: Database, event: dict[str, Any]) -> None:
 
 
 def listen(database: Database, silence_seconds: float) -> Iterator[dict[str, Any] | None]:
-    """Announcements as they come, ``None`` after so long without one. Has a connection of its own.
+    """Announcements as they come; ``None`` as soon as we listen, and after so long without one.
 
+    Has a connection of its own.
     Raises ``SystemTrouble`` when the database goes away.
     """
     with grounded(), closing(database.connect()) as connection:
         connection.execute(query("events.listen"))
+        yield None
         while True:
             quiet = True
             for notification in connection.notifies(timeout=silence_seconds, stop_after=1):

@@ -2,60 +2,20 @@
 
 from __future__ import annotations
 
-import subprocess
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
-from crm_pipelines_tests.commands import COMMAND, environment
-from crm_pipelines_tests.consent import app_variables, click
-from crm_pipelines_tests.integration.cli.test_auth import free_port
-from crm_pipelines_tests.mirroring import Mirroring, variables
-from crm_pipelines_tests.sandbox_process import Sandbox
+from crm_pipelines_tests.consent import click
+from crm_pipelines_tests.mirroring import Mirroring
 
 ASK = "/auth/pipedrive/default"
 
 
-@pytest.fixture
-def values(sandbox: Sandbox, database_url: str, tmp_path: Path) -> dict[str, str]:
-    found = variables(sandbox.url, database_url, tmp_path / "home")
-    return {**found, **app_variables(sandbox.url), "CRM_GATEWAY_PORT": str(free_port())}
-
-
-@pytest.fixture
-def browser(tmp_path: Path, values: dict[str, str]) -> Iterator[httpx.Client]:
-    """A browser that looks at the gateway."""
-    address = f"http://127.0.0.1:{values['CRM_GATEWAY_PORT']}"
-    with (
-        subprocess.Popen(
-            [*COMMAND, "gateway"],
-            cwd=tmp_path,
-            env=environment(values),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        ) as process,
-        httpx.Client(base_url=address, trust_env=False, timeout=30) as client,
-    ):
-        try:
-            _await(client, process)
-            yield client
-        finally:
-            process.terminate()
-
-
-def _await(client: httpx.Client, process: subprocess.Popen[bytes]) -> None:
-    for _ in range(600):
-        assert process.poll() is None
-        try:
-            client.get("/health")
-        except httpx.TransportError:
-            time.sleep(0.1)
-        else:
-            return
-    raise AssertionError("the gateway does not answer")
+@pytest.fixture(scope="module")
+def app() -> bool:
+    return True
 
 
 def test_health_metrics_and_problems(browser: httpx.Client, mirror: Mirroring) -> None:
