@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
-import httpx
 import pyarrow as pa
 import pytest
 
@@ -15,75 +14,18 @@ from crm_pipelines.connectors.salesforce.ranges import Range, restore
 from crm_pipelines.connectors.salesforce.result_pages import ResultPages
 from crm_pipelines.connectors.salesforce.settings import SalesforceSettings
 from crm_pipelines.model.call import Call
-from crm_pipelines.model.errors import CrmError, GoneError, Truncated
+from crm_pipelines.model.errors import GoneError, Truncated
 from crm_pipelines.model.source import Page, Place
-
-NO_JOB = GoneError("no such job")
-
-
-def answered(body: str, rows: str | None = None, locator: str | None = "null") -> httpx.Response:
-    """What comes through the door."""
-    named = {"sforce-numberofrecords": rows, "sforce-locator": locator}
-    headers = {name: value for name, value in named.items() if value is not None}
-    return httpx.Response(200, content=body.encode(), headers=headers)
-
-
-class Org:
-    """Stands for the door to an org: answers by path, in order; the last one stays."""
-
-    def __init__(self, **answers: list[Any]) -> None:
-        self._answers = answers
-        self.asked: list[str] = []
-
-    def send(self, call: Call) -> Any:
-        name = _name(call)
-        self.asked.append(name)
-        found = self._answers[name]
-        answer = found.pop(0) if len(found) > 1 else found[0]
-        if isinstance(answer, CrmError):
-            raise answer
-        return answer
-
-    def fetch(self, call: Call, read: Callable[[Any], None]) -> None:
-        read(self.send(call))
-
-
-def _name(call: Call) -> str:
-    if call.method != "GET":
-        return {"POST": "order", "DELETE": "delete"}[call.method]
-    last = call.path.rpartition("/")[2]
-    return {"results": "page_" + call.params.get("locator", "0"), "resultPages": "lists"}.get(
-        last, "poll"
-    )
-
-
-class Floor:
-    """A landing that counts."""
-
-    def __init__(self) -> None:
-        self.rows = 0
-
-    def put(self, records: pa.Table) -> None:
-        self.rows += records.num_rows
-
-
-def csv(rows: int) -> str:
-    return '"Id"\n' + '"1"\n' * rows
-
-
-def job(rows: int | None) -> httpx.Response:
-    told = "" if rows is None else f', "numberRecordsProcessed": {rows}'
-    return answered(f'{{"state": "JobComplete"{told}}}')
-
-
-def lists(*locators: str, done: bool = True, more: str = "") -> httpx.Response:
-    pages = ", ".join(
-        f'{{"resultUrl": "https://elsewhere.example/services/data/v64.0/jobs/query/750/results'
-        f'?locator={one}"}}'
-        for one in locators
-    )
-    rest = f', "nextRecordUrl": "{more}"' if more else ""
-    return answered(f'{{"resultPages": [{pages}], "done": {str(done).lower()}{rest}}}')
+from crm_pipelines_tests.unit.scripted_org import (
+    NO_JOB,
+    ORDERED,
+    Floor,
+    Org,
+    answered,
+    csv,
+    job,
+    lists,
+)
 
 
 def read(org: Org, ranges: list[Range], size: int = 2) -> Iterator[Page]:
@@ -112,9 +54,6 @@ def no_places() -> None:
 def rows_of(page: Page) -> int:
     found: Any = page.records
     return int(found.rows if isinstance(found, Floor) else found.num_rows)
-
-
-ORDERED: dict[str, list[Any]] = {"order": [answered('{"id": "750"}')], "delete": [answered("")]}
 
 
 def test_lists_that_end_early_are_not_the_end() -> None:

@@ -1,4 +1,4 @@
-"""Salesforce: Bulk API 2.0 queries and ingest jobs, with columns as ``describe`` gives them."""
+"""Salesforce: plain queries, bulk query and ingest jobs, columns as ``describe`` gives them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["CONNECTOR", "open_ingest"]
 CONNECTOR = Connector(
     name="salesforce",
     title="Salesforce",
-    description="A Salesforce org, read with Bulk API 2.0 queries.",
+    description="A Salesforce org, read with plain queries and Bulk API 2.0 jobs.",
     streams=streams,
     settings=SalesforceSettings,
     limits=limits,

@@ -29,7 +29,8 @@ JOBS_AT_ONCE = 3
 """Jobs of one slice that Salesforce works on at the same time."""
 
 DOWNLOADS_AT_ONCE = 3
-"""Pages on their way at the same time; decoding them keeps two cores busy."""
+"""Pages on their way at the same time: on two cores two take about 0.65 of the time that one after
+the other does, three 0.55, and four hardly less."""
 
 
 class BulkQuery:

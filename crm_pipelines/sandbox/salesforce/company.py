@@ -17,6 +17,7 @@ LIMITS = {
     "daily_calls": 100_000,
     "session_seconds": 7_200,
     "rest_page_rows": 2_000,
+    "query_timeout_rows": 0,
     "query_locator_seconds": 172_800,
     "bulk_polls_until_complete": 1,
     "bulk_seconds_until_complete": 0,
@@ -32,6 +33,7 @@ LIMITS = {
 }
 """Every limit that can be changed while running, with its default.
 
+``query_timeout_rows``: a REST query that finds more rows takes too long; 0 is any number.
 ``bulk_page_rows``: most rows one page of bulk results holds, however many are asked for.
 ``bulk_jobs_to_fail``: so many of the next query jobs end as Failed.
 ``bulk_batch_rows``: rows of an ingest job that are one batch.

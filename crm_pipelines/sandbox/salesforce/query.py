@@ -75,6 +75,7 @@ class RestQuery:
             return self._groups(plan)
         rows = self._company.database.rows(plan.select(f'{plan.alias}."Id"'), plan.parameters)
         ids = [row[0] for row in rows]
+        self._refuse_slow(len(ids))
         locator = "01g" + secrets.token_hex(6).upper() + "MAU"
         if len(ids) > self._size(call):
             self._keep(locator, text, ids, deleted=deleted)
@@ -89,7 +90,13 @@ class RestQuery:
     def _count(self, plan: Plan) -> Response:
         inner = plan.select("1")
         total = self._company.database.rows(f"SELECT COUNT(*) FROM ({inner})", plan.parameters)
+        self._refuse_slow(total[0][0])
         return json_answer({"totalSize": total[0][0], "done": True, "records": []})
+
+    def _refuse_slow(self, rows: int) -> None:
+        if 0 < self._company.limits["query_timeout_rows"] < rows:
+            message = "Your query request was running for too long."
+            raise Problem(400, "QUERY_TIMEOUT", message)
 
     def _groups(self, plan: Plan) -> Response:
         rows = self._company.database.rows(plan.select(), plan.parameters)

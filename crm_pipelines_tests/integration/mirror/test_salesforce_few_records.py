@@ -174,6 +174,13 @@ def test_a_page_that_is_short_is_not_taken(
     assert differences(sandbox, mirror, CONTACTS) == {}
 
 
+def test_a_count_that_takes_too_long_is_not_repeated(sandbox: Sandbox, mirror: Mirroring) -> None:
+    limit(sandbox, query_timeout_rows=20)
+    assert mirror(CONTACTS, mode=Mode.FULL).created == 30
+    assert asked(sandbox)[:3] == ["describe", "COUNT()", "jobs/query"]
+    assert differences(sandbox, mirror, CONTACTS) == {}
+
+
 def test_an_org_that_cannot_count_is_read_by_bulk_jobs(sandbox: Sandbox, mirror: Mirroring) -> None:
     sandbox.fault("html_403", system="salesforce", path="COUNT", times=0)
     assert mirror(CONTACTS, mode=Mode.FULL).created == 30
