@@ -11,7 +11,13 @@ from typing import Any
 from crm_pipelines_tests.benchmarks.promises import load_seconds
 
 _WIDTH, _HEIGHT, _GAP = 400, 300, 70
-_COLOURS = ("#1b6ca8", "#d1495b", "#2e8b57", "#8a5fbf", "#b7791f")
+_COLOURS = {
+    "whole first load": "#1b6ca8",
+    "transform, validate, upsert": "#d1495b",
+    "re-sync, nothing changed": "#2e8b57",
+    "raw COPY": "#666666",
+    "pandas + SQLAlchemy": "#b7791f",
+}
 _GRID, _INK = "#e3e6ea", "#333"
 
 Points = Sequence[tuple[float, float]]
@@ -112,16 +118,17 @@ def _drawn(panel: Panel) -> Iterator[str]:
     yield f'<text y="-14" font-size="14" font-weight="bold">{escape(panel.title)}</text>'
     for value in _ticks(panel):
         yield _line(0, up(value), _WIDTH, up(value), _GRID)
-        yield f'<text x="-8" y="{up(value) + 4:.1f}" text-anchor="end">{value:,g}</text>'
+        y = up(value) + 4
+        yield f'<text x="-8" y="{y:.1f}" text-anchor="end">{_short(value)}</text>'
     for x in sorted({x for points in panel.lines.values() for x, _ in points}):
         yield _line(across(x), _HEIGHT, across(x), _HEIGHT + 5, _INK)
-        yield f'<text x="{across(x):.1f}" y="{_HEIGHT + 20}" text-anchor="middle">{x:,}</text>'
+        yield f'<text x="{across(x):.1f}" y="{_HEIGHT + 20}" text-anchor="middle">{_short(x)}</text>'
     for name, value in panel.limits.items():
         yield _line(0, up(value), _WIDTH, up(value), "#999", 'stroke-dasharray="5 4"')
         y = up(value) - 5
         yield f'<text x="{_WIDTH}" y="{y:.1f}" text-anchor="end" fill="#777">{escape(name)}</text>'
     for number, (name, points) in enumerate(panel.lines.items()):
-        colour = _COLOURS[number % len(_COLOURS)]
+        colour = _COLOURS[name]
         where = " ".join(f"{across(x):.1f},{up(y):.1f}" for x, y in points)
         yield f'<polyline points="{where}" fill="none" stroke="{colour}" stroke-width="2"/>'
         for x, y in points:
@@ -158,3 +165,10 @@ def _line(x1: float, y1: float, x2: float, y2: float, colour: str, more: str = "
     return (
         f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{colour}" {more}/>'
     )
+
+
+def _short(number: float) -> str:
+    for size, letter in ((1_000_000, "M"), (1_000, "k")):
+        if number >= size:
+            return f"{number / size:g}{letter}"
+    return f"{number:g}"
