@@ -122,7 +122,8 @@ def _drawn(panel: Panel) -> Iterator[str]:
         yield f'<text x="-8" y="{y:.1f}" text-anchor="end">{_short(value)}</text>'
     for x in sorted({x for points in panel.lines.values() for x, _ in points}):
         yield _line(across(x), _HEIGHT, across(x), _HEIGHT + 5, _INK)
-        yield f'<text x="{across(x):.1f}" y="{_HEIGHT + 20}" text-anchor="middle">{_short(x)}</text>'
+        at = f'x="{across(x):.1f}" y="{_HEIGHT + 20}"'
+        yield f'<text {at} text-anchor="middle">{_short(x)}</text>'
     for name, value in panel.limits.items():
         yield _line(0, up(value), _WIDTH, up(value), "#999", 'stroke-dasharray="5 4"')
         y = up(value) - 5

@@ -70,13 +70,14 @@ def _phones(values: pa.Array) -> pa.Array:
     digits = pc.replace_substring_regex(international, r"\D", "")
     prefix = pc.utf8_slice_codeunits(digits, 0, _SHAPE_DIGITS)
     length = pc.cast(pc.utf8_length(digits), pa.string())
-    shapes = pa.table({"shape": pc.binary_join_element_wise(prefix, length, ":"), "of": digits})
-    seen = shapes.group_by("shape").aggregate([("of", "min")])
+    shapes = pc.binary_join_element_wise(prefix, length, ":")
+    distinct = shapes.unique()
+    seen = digits.take(pc.index_in(distinct, value_set=shapes))
     doubtful = [
         shape
-        for shape, of in zip(*(seen[name].to_pylist() for name in ("shape", "of_min")), strict=True)
+        for shape, of in zip(distinct.to_pylist(), seen.to_pylist(), strict=True)
         if not is_phone(f"+{of}")
     ]
-    again = pc.is_in(shapes["shape"], value_set=pa.array(doubtful, pa.string()))
+    again = pc.is_in(shapes, value_set=pa.array(doubtful, pa.string()))
     rest = [*values.filter(pc.invert(plain)).to_pylist(), *international.filter(again).to_pylist()]
     return pa.array([value for value in rest if not is_phone(value)], values.type)
