@@ -16,6 +16,7 @@ SPOILS = (
     "slow_body",
     "malformed_json",
     "lost_answer",
+    "late",
     "reset",
     "short_page",
 )
@@ -23,7 +24,8 @@ SPOILS = (
 
 ``timeout``: no answer for ``seconds``, then the connection closes; nothing was applied.
 ``lost_answer``: the work is applied, then the connection closes without an answer.
-``cut_body``: the body stops at ``at`` (a share of its length) and the connection closes.
+``late``: the work is applied after ``seconds``, whether or not the caller still waits, and not
+answered. ``cut_body``: the body stops at ``at`` (a share of its length) and the connection closes.
 ``slow_body``: the body trickles over ``seconds``. ``reset``: closed at once, nothing applied.
 ``short_page``: the system leaves records out of a page it says is whole.
 """

@@ -79,6 +79,10 @@ class Gate:
         elif fault.kind == "timeout":
             await asyncio.sleep(fault.seconds)
             await cut(scope, receive)
+        elif fault.kind == "late":
+            whole = await _read(receive)  # while the caller is still there
+            await asyncio.sleep(fault.seconds)
+            await self._spoil(fault, scope, whole, send)
         else:
             await self._spoil(fault, scope, receive, send)
 
@@ -94,7 +98,7 @@ class Gate:
                 body.extend(message.get("body", b""))
 
         await self._app(scope, receive, collect)
-        if fault.kind == "lost_answer" or start is None:
+        if fault.kind in ("lost_answer", "late") or start is None:
             await cut(scope, receive)
             return
         if fault.kind == "malformed_json":
@@ -116,3 +120,18 @@ class Gate:
             piece = bytes(body[at : at + size])
             await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
+
+
+async def _read(receive: Receive) -> Receive:
+    """The request as it is by now, to be read once more before what follows."""
+    body, more = bytearray(), True
+    while more:
+        message = await receive()
+        body.extend(message.get("body", b""))
+        more = bool(message.get("more_body"))
+    kept: list[Message] = [{"type": "http.request", "body": bytes(body), "more_body": False}]
+
+    async def again() -> Message:
+        return kept.pop() if kept else await receive()
+
+    return again

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
@@ -60,6 +61,24 @@ def test_a_create_without_a_sure_answer_is_sent_once_and_its_outcome_unknown(
             assert there == int(applied), (kind, entity)
             answered = 0 if rule.get("seconds") == 30 else 1  # the journal notes ends
             assert posts(sandbox, collection) - sent == answered, (kind, entity)
+
+
+def test_a_create_that_is_applied_after_we_gave_up_is_found_then(
+    opening: Opening, sandbox: Sandbox
+) -> None:
+    sink = opening(CRM_READ_SECONDS="0.5")
+    first = sink.create(Entity.PERSON, {"name": "First"}, "p0")
+    since = first.updated_at
+    assert since is not None
+    sandbox.fault("late", method="POST", path="persons$", seconds=2)
+    with pytest.raises(OutcomeUnknown):
+        sink.create(Entity.PERSON, {"name": "Late"}, "p1")
+    assert sink.find_ours(Entity.PERSON, "p1", {"name": "Late"}, since) is None
+    while sandbox.truth("pipedrive", "persons")[-1]["name"] != "Late":
+        time.sleep(0.1)
+    found = sink.find_ours(Entity.PERSON, "p1", {"name": "Late"}, since)
+    assert found is not None
+    assert found.values["name"] == "Late"
 
 
 def test_a_change_is_repeated_until_it_is_answered(opening: Opening, sandbox: Sandbox) -> None:
