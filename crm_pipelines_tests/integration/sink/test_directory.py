@@ -140,7 +140,7 @@ def test_our_field_is_deleted_and_made_again(
     assert calls(sandbox, before) == {"POST /api/v2/persons": 1}
 
 
-def test_a_renamed_field_is_still_known_until_tomorrow_and_a_twin_is_not_taken(
+def test_fields_of_our_name_that_are_not_ours_or_newer_are_left_alone(
     sink: Sink, pipedrive: httpx.Client
 ) -> None:
     wrong = {"field_name": OURS, "field_type": "text"}
