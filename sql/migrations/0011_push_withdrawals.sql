@@ -35,6 +35,21 @@ BEGIN
     PERFORM sync.speak_as(origin);
 END $$;
 
+-- Takes back everything of rows that the CRM does not have; where the create is under way, or may
+-- have been sent, everything stays. Returns the rows that nothing is left of.
+CREATE FUNCTION sync.cancel_rows(_entity text, INOUT _workspaces text[], INOUT _ids text[])
+LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM sync.cancel(_entity, '{create}', _workspaces, _ids);
+    SELECT array_agg(k.workspace_id), array_agg(k.id) INTO _workspaces, _ids
+      FROM unnest(_workspaces, _ids) AS k (workspace_id, id)
+      LEFT JOIN sync.outbox AS o
+        ON o.workspace_id = k.workspace_id AND o.crm = 'pipedrive' AND o.entity = _entity
+       AND o.local_id = k.id AND o.kind = 'create'
+     WHERE o.id IS NULL;
+    PERFORM sync.cancel(_entity, '{update}', _workspaces, _ids);
+END $$;
+
 -- Whether the CRM has, or will have, a contact or a deal of this organization.
 CREATE FUNCTION sync.organization_is_wanted(_workspace text, _id text)
 RETURNS boolean LANGUAGE sql STABLE AS $$
@@ -50,12 +65,17 @@ $$;
 
 -- Creates of organizations that nobody waits for any more.
 CREATE FUNCTION sync.cancel_idle_organizations(_workspaces text[], _ids text[])
-RETURNS void LANGUAGE sql AS $$
-    SELECT sync.cancel('organization', '{create}', array_agg(k.workspace_id), array_agg(k.id))
-      FROM unnest(_workspaces, _ids) AS k (workspace_id, id)
-     WHERE NOT sync.organization_is_wanted(k.workspace_id, k.id)
-    HAVING count(*) > 0
-$$;
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM sync.cancel_rows('organization', array_agg(k.workspace_id), array_agg(k.id))
+      FROM (SELECT DISTINCT k.workspace_id, k.id
+              FROM unnest(_workspaces, _ids) AS k (workspace_id, id)
+             ORDER BY k.workspace_id, k.id) AS k
+      JOIN app.organizations AS o ON o.workspace_id = k.workspace_id AND o.id = k.id
+     WHERE o.pipedrive_org_id IS NULL
+       AND NOT sync.organization_is_wanted(k.workspace_id, k.id)
+    HAVING count(*) > 0;
+END $$;
 
 -- These contacts are no leads any more: what was not sent is taken back, with what hangs on it.
 CREATE FUNCTION sync.withdraw_leads(_workspaces text[], _ids text[])
@@ -64,16 +84,11 @@ DECLARE
     deals app.deals[];
     deal_workspaces text[];
 BEGIN
-    PERFORM sync.cancel('person', '{create}', _workspaces, _ids);
-    -- where the create is on its way already, everything stays
-    SELECT array_agg(k.workspace_id), array_agg(k.id) INTO _workspaces, _ids
-      FROM unnest(_workspaces, _ids) AS k (workspace_id, id)
-     WHERE sync.undelivered_create(k.workspace_id, 'person', k.id) IS NULL;
+    SELECT * INTO _workspaces, _ids FROM sync.cancel_rows('person', _workspaces, _ids);
     IF _ids IS NULL THEN
         RETURN;
     END IF;
-    PERFORM sync.cancel('person', '{update}', _workspaces, _ids);
-    PERFORM sync.cancel('activity', '{create,update}', array_agg(a.workspace_id), array_agg(a.id))
+    PERFORM sync.cancel_rows('activity', array_agg(a.workspace_id), array_agg(a.id))
        FROM unnest(_workspaces, _ids) AS k (workspace_id, id)
        JOIN app.activities AS a ON a.workspace_id = k.workspace_id AND a.contact_id = k.id
       WHERE a.pipedrive_activity_id IS NULL
@@ -82,7 +97,7 @@ BEGIN
       FROM unnest(_workspaces, _ids) AS k (workspace_id, id)
       JOIN app.deals AS d ON d.workspace_id = k.workspace_id AND d.contact_id = k.id
      WHERE d.pipedrive_deal_id IS NULL;
-    PERFORM sync.cancel('deal', '{create,update}', deal_workspaces,
+    PERFORM sync.cancel_rows('deal', deal_workspaces,
                         array(SELECT d.id FROM unnest(deals) AS d));
     PERFORM sync.cancel_idle_organizations(array_agg(c.workspace_id), array_agg(c.organization_id))
        FROM unnest(_workspaces, _ids) AS k (workspace_id, id)

@@ -1,26 +1,35 @@
 -- What workers call: is there still a ground for a command, and writing back what came of it.
 -- Rows that a transaction of the local side has in its hands are never waited for while looking.
 
--- Takes back one command that has lost its ground, unless somebody works on it or on its row.
-CREATE FUNCTION sync.take_back(_id bigint, _entity text, _workspace text, _local_id text)
+-- The column that holds a row's id in the CRM.
+CREATE FUNCTION sync.remote_column(_entity text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE _entity WHEN 'organization' THEN 'pipedrive_org_id'
+                        ELSE 'pipedrive_' || _entity || '_id' END
+$$;
+
+-- Takes back a create that has lost its ground, with what was to come after it; not while somebody
+-- has one of the rows in his hands.
+CREATE FUNCTION sync.take_back(_entity text, _workspace text, _local_id text)
 RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
-    there boolean;
-    free boolean;
+    linked boolean;
+    workspaces text[] := ARRAY[_workspace];
+    ids text[] := ARRAY[_local_id];
 BEGIN
-    -- the row before its commands, as everybody does
-    EXECUTE format('SELECT EXISTS (SELECT FROM app.%1$I WHERE workspace_id = $1 AND id = $2)',
-                   sync.local_table(_entity)) INTO there USING _workspace, _local_id;
-    EXECUTE format('SELECT true FROM app.%1$I WHERE workspace_id = $1 AND id = $2
-                       FOR NO KEY UPDATE SKIP LOCKED',
-                   sync.local_table(_entity)) INTO free USING _workspace, _local_id;
-    IF there AND free IS NULL THEN
-        RETURN;
+    PERFORM set_config('lock_timeout', '300ms', true);
+    PERFORM sync.hold_row(_entity, _workspace, _local_id);
+    EXECUTE format('SELECT %I IS NOT NULL FROM app.%I WHERE workspace_id = $1 AND id = $2',
+                   sync.remote_column(_entity), sync.local_table(_entity))
+    INTO linked USING _workspace, _local_id;
+    IF linked THEN
+        PERFORM sync.cancel(_entity, '{create}', workspaces, ids);
+    ELSIF _entity = 'person' AND linked IS NOT NULL THEN
+        PERFORM sync.withdraw_leads(workspaces, ids);
+    ELSE
+        PERFORM sync.cancel_rows(_entity, workspaces, ids);
     END IF;
-    PERFORM FROM sync.outbox AS o WHERE o.id = _id FOR UPDATE SKIP LOCKED;
-    IF FOUND THEN
-        PERFORM sync.cancel(_entity, '{create}', ARRAY[_workspace], ARRAY[_local_id]);
-    END IF;
+EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+    RETURN;
 END $$;
 
 -- The create of an organization that has to be delivered first; made if there is none. Null if the
@@ -126,8 +135,7 @@ BEGIN
             CONTINUE;
         END IF;
         IF verdict = 'drop' THEN
-            PERFORM sync.take_back(command.id, command.entity, command.workspace_id,
-                                   command.local_id);
+            PERFORM sync.take_back(command.entity, command.workspace_id, command.local_id);
         ELSE
             UPDATE sync.outbox AS o
                SET after_id = CASE verdict WHEN 'later' THEN o.after_id ELSE verdict::bigint END,
@@ -185,8 +193,7 @@ DECLARE
 BEGIN
     EXECUTE format('SELECT id FROM app.%I WHERE workspace_id = $1 AND %I = $2
                      ORDER BY created_at, id LIMIT 1', sync.local_table(_entity),
-                   CASE _entity WHEN 'organization' THEN 'pipedrive_org_id'
-                                ELSE 'pipedrive_' || _entity || '_id' END)
+                   sync.remote_column(_entity))
     INTO found_id USING _workspace, _remote_id;
     RETURN found_id;
 END $$;
