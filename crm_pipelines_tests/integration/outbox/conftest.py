@@ -11,7 +11,6 @@ from crm_pipelines_tests.integration.outbox.desk import Desk
 from crm_pipelines_tests.integration.outbox.seller import Seller
 from crm_pipelines_tests.servers import Databases
 
-
 EMPTY = "TRUNCATE app.users, app.organizations, sync.outbox, sync.push_rules CASCADE"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, LiteralString, cast
+from typing import Any
 
 from crm_pipelines.store.database import Database
 
@@ -28,7 +28,7 @@ class Seller:
 
     def run(self, statement: str, *values: Any) -> list[dict[str, Any]]:
         with self.database.connection() as connection:
-            cursor = connection.execute(cast(LiteralString, statement), values)
+            cursor = connection.execute(statement, values)
             return list(cursor.fetchall()) if cursor.description else []
 
     def add(self, entity: str, identity: str, **columns: Any) -> None:

@@ -149,7 +149,8 @@ def test_an_activity_of_a_cold_contact_that_is_being_changed(seller: Seller, des
 def test_leads_of_the_same_organizations_in_any_order(seller: Seller, database: Database) -> None:
     """Statements of several programs never wait for each other in a circle."""
     seller.run(
-        "INSERT INTO app.organizations (id, name) SELECT 'o' || i, 'O' FROM generate_series(1, 50) i"
+        "INSERT INTO app.organizations (id, name) "
+        "SELECT 'o' || i, 'O' FROM generate_series(1, 50) AS i"
     )
     seller.run(
         "INSERT INTO app.contacts (id, name, organization_id, phone) "

@@ -9,7 +9,7 @@ import pytest
 
 from crm_pipelines.model.command import Entity, Kind, Status, Wanted
 from crm_pipelines.store import local_side, outbox
-from crm_pipelines.store.database import Database, Rollback
+from crm_pipelines.store.database import Database
 from crm_pipelines_tests.integration.outbox.desk import Desk, check
 from crm_pipelines_tests.integration.outbox.seller import Seller
 
@@ -54,10 +54,10 @@ def test_a_contact_becomes_warm_later(seller: Seller) -> None:
 
 
 def test_nothing_is_left_of_what_is_rolled_back(seller: Seller, database: Database) -> None:
-    with database.transaction() as connection:
-        connection.execute("INSERT INTO app.contacts (name, warmness_score) VALUES ('A', 5)")
-        assert connection.execute("SELECT 1 FROM sync.outbox").fetchall() != []
-        raise Rollback
+    with psycopg.connect(database.url) as program:
+        program.execute("INSERT INTO app.contacts (name, warmness_score) VALUES ('A', 5)")
+        assert program.execute("SELECT 1 FROM sync.outbox").fetchall() != []
+        program.rollback()
     assert seller.told() == []
 
 

@@ -244,7 +244,7 @@ class Day(RuleBasedStateMachine):
 
 def test_random_days(shared: Database) -> None:
     Day.database = shared
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         Day,
         settings=settings(
             max_examples=DAYS,
