@@ -227,3 +227,24 @@ def test_two_workspaces_at_once(loads: Loads, chunks: list[pa.Table]) -> None:
     assert definitions(loads.indexes()) == definitions(before)
     rows = loads.query("SELECT workspace_id, count(*) AS n FROM made.people GROUP BY 1 ORDER BY 1")
     assert [row["n"] for row in rows] == [WORTHWHILE] * 2
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_of_equally_new_copies_the_last_one_counts(loads: Loads, apart: bool) -> None:
+    """Also where one of them is what the row holds already, in one chunk or in two."""
+    same = people(1, 1)
+    other = changed(same, 0, note="other")
+    assert loads(same).created == 1
+    for copies, note in (([other, same], "line one"), ([same, other], "other")):
+        loads(*(copies if apart else [pa.concat_tables(copies)]))
+        row = loads.query("SELECT note FROM made.people")[0]
+        assert row["note"].startswith(note)
+
+
+def test_another_spelling_of_the_same_value_is_not_written(loads: Loads) -> None:
+    records = people(1, 3)
+    loads(records)
+    before = loads.versions()
+    for spelling in ("2.500", "25e-1"):
+        assert loads(changed(records, 1, amount=spelling)).unchanged == 3
+    assert loads.versions() == before
