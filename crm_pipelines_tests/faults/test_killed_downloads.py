@@ -56,7 +56,7 @@ def is_right(sandbox: Sandbox, mirror: Mirroring) -> None:
     assert mirror.query("SELECT key FROM sync.checkpoints") == []
 
 
-def test_killed_between_two_pages(sandbox: Sandbox, mirror: Mirroring, way: str, held: int) -> None:
+def test_killed_between_two_pages(sandbox: Sandbox, mirror: Mirroring, way: str) -> None:
     with running(mirror.values, CONTACTS, KEY, "killed", hold="fetch:5", **FULL) as run:
         run.await_words("held fetch")
         run.kill()
