@@ -5,7 +5,7 @@ Fields are in the words of ``model.writable``; the connector turns them into the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -44,6 +44,9 @@ class Sink(Protocol):
 
     def read(self, entity: Entity, remote_id: int) -> Found | None:
         """A record as it is now."""
+
+    def read_many(self, entity: Entity, remote_ids: Collection[int]) -> Mapping[int, Found]:
+        """Many records as they are now, for fewer calls; whoever is missing has to be read."""
 
     def find_ours(
         self,

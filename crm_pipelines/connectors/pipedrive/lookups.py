@@ -22,6 +22,9 @@ SKEW = timedelta(minutes=1)
 FEW = 10
 """From so many on, a list of records costs less than one after the other."""
 
+MOST_IDS = 100
+"""That a list can be asked for at once (API reference, ``ids``)."""
+
 TELLING: Mapping[Entity, tuple[str, ...]] = {
     Entity.ACTIVITY: ("subject", "type", "due_date", "due_time", "person_id", "deal_id", "org_id"),
     Entity.PERSON: ("name", "email", "phone", "org_id"),
@@ -58,6 +61,15 @@ class Lookups:
         """A record in our words."""
         record = self.get(entity, remote_id)
         return None if record is None else self.found(entity, record)
+
+    def read_many(self, entity: Entity, remote_ids: Collection[int]) -> dict[int, Found]:
+        """Those of some records that are listed."""
+        ids, found = sorted(remote_ids), dict[int, Found]()
+        for first in range(0, len(ids), MOST_IDS):
+            wish = {"ids": ",".join(map(str, ids[first : first + MOST_IDS]))}
+            for page in self._api.pages(path(entity), wish):
+                found |= {one["id"]: self.found(entity, one) for one in page}
+        return found
 
     def found(self, entity: Entity, record: Record, remarks: Collection[str] = ()) -> Found:
         """The same for one that is at hand."""

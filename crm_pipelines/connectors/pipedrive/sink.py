@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -57,6 +57,10 @@ class PipedriveSink:
     def read(self, entity: Entity, remote_id: int) -> Found | None:
         """A record as it is now."""
         return self._lookups.read(entity, remote_id)
+
+    def read_many(self, entity: Entity, remote_ids: Collection[int]) -> Mapping[int, Found]:
+        """By lists of a hundred; deleted ones and archived deals are not in them."""
+        return self._lookups.read_many(entity, remote_ids)
 
     def find_ours(
         self,

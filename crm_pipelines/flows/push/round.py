@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,8 +15,12 @@ from crm_pipelines.flows.push.rules import PushRules
 from crm_pipelines.flows.push.sinks import Sinks
 from crm_pipelines.model.command import Command, Entity
 from crm_pipelines.model.notice import Notify
+from crm_pipelines.model.sink import Found
 from crm_pipelines.store.database import Database
 from crm_pipelines.store.outbox import ClaimLost, Worker
+
+LATELY_SECONDS = 15.0
+"""How long what was read for a whole round is taken for what is there."""
 
 
 @dataclass
@@ -41,7 +46,10 @@ class Stop:
 
 @dataclass(frozen=True)
 class Round:
-    """One round. ``worker`` claims commands; ``known`` is who is in the CRM, where looked up."""
+    """One round. ``worker`` claims commands; ``known`` is who is in the CRM, where looked up.
+
+    ``seen`` are records that are to be changed, as they were when the round had ``begun``.
+    """
 
     database: Database
     audit: AuditLog
@@ -54,6 +62,8 @@ class Round:
     run: str = ""
     hurry: int | None = None
     known: Mapping[Entity, Known] = field(default_factory=dict)
+    seen: Mapping[tuple[Entity, int], Found] = field(default_factory=dict)
+    begun: float = field(default_factory=time.monotonic)
     stop: Stop = field(default_factory=Stop)
 
     @property
@@ -64,6 +74,12 @@ class Round:
     def priority(self, command: Command) -> int:
         """With which it is paid for; ``hurry`` is that of somebody who waits."""
         return command.priority if self.hurry is None else self.hurry
+
+    def seen_lately(self, entity: Entity, remote_id: int) -> Found | None:
+        """A record as it was when the round began, if that was a moment ago."""
+        if time.monotonic() - self.begun > LATELY_SECONDS:
+            return None
+        return self.seen.get((entity, remote_id))
 
     def stamp(self, command: Command) -> None:
         """A write of this command leaves now. Raises ``ClaimLost`` before it does."""

@@ -11,6 +11,7 @@ from crm_pipelines.flows.push.prepared import Prepared
 from crm_pipelines.flows.push.round import Round
 from crm_pipelines.model.command import Delivery, Entity, Kind
 from crm_pipelines.model.errors import CrmError
+from crm_pipelines.model.sink import Found
 from crm_pipelines.store.outbox import Worker
 
 if TYPE_CHECKING:
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 SEVERAL = 3
 """So many new records of a kind are worth a list of what changed instead of searches."""
+
+MANY = 10
+"""So many records of a kind that are to be changed cost as much in a list as one by one."""
 
 
 def send(
@@ -35,7 +39,8 @@ def send(
         worker=worker,
         run=run,
         hurry=hurry,
-        known=_known(push, ready),
+        known=_known(push, ready, hurry),
+        seen=_seen(push, ready, hurry),
     )
     sent = deliver(round_, ready)
     stop = round_.stop
@@ -46,20 +51,45 @@ def send(
     return sent, True
 
 
-def _known(push: Push, ready: Sequence[Prepared]) -> dict[Entity, Known]:
+def _known(push: Push, ready: Sequence[Prepared], hurry: int | None) -> dict[Entity, Known]:
     """Who is in the CRM of those that are to be made, where a search for each costs more."""
     found: dict[Entity, Known] = {}
     for entity, keys in _keys(ready).items():
         if len(keys) < SEVERAL:
             continue
         try:
-            with push.sinks.borrow(min(one.command.priority for one in ready)) as opened:
+            with push.sinks.borrow(hurry or min(one.command.priority for one in ready)) as opened:
                 known = push.acquaintances.look(opened.sink, entity, keys)
         except CrmError as trouble:  # each delivery meets it again, and it is dealt with there
             push.log.info("no list of what changed: %s", trouble)
             continue
         if known is not None:
             found[entity] = known
+    return found
+
+
+def _seen(
+    push: Push, ready: Sequence[Prepared], hurry: int | None
+) -> dict[tuple[Entity, int], Found]:
+    """Many records that are to be changed are read in lists."""
+    found: dict[tuple[Entity, int], Found] = {}
+    for entity in Entity:
+        ids = {
+            one.remote_id
+            for one in ready
+            if one.command.kind is Kind.UPDATE
+            and one.command.entity is entity
+            and one.remote_id is not None
+        }
+        if len(ids) < MANY:
+            continue
+        try:
+            with push.sinks.borrow(hurry or min(one.command.priority for one in ready)) as opened:
+                records = opened.sink.read_many(entity, ids)
+        except CrmError as trouble:
+            push.log.info("no list of what is to be changed: %s", trouble)
+            continue
+        found |= {(entity, identity): record for identity, record in records.items()}
     return found
 
 

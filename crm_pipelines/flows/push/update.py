@@ -22,18 +22,25 @@ def update(round_: Round, opened: Opened, one: Prepared) -> Outcome:
     """The record with our changes. Raises ``Undecided`` and the errors of ``model.errors``."""
     sink, entity, remote_id = opened.sink, one.command.entity, one.remote_id
     assert remote_id is not None
-    there = sink.read(entity, remote_id)
+    there = round_.seen_lately(entity, remote_id) or sink.read(entity, remote_id)
     if there is None:
-        raise GoneError(f"the {entity} {remote_id} {GONE} in the CRM")
+        raise GoneError(_gone(one))
     change = compare(one, _values(round_, sink, one), there, round_.rules.conflicts)
     if change.undecided:
         raise Undecided("both_changed", _words(change), change.ours, change.theirs)
     if not change.values:
         return Outcome(there, {}, change=change)
     before = {name: there.values.get(name) for name in change.values}
-    with opened.announcing(lambda: round_.stamp(one.command)):
-        found = sink.update(entity, remote_id, change.values)
+    try:
+        with opened.announcing(lambda: round_.stamp(one.command)):
+            found = sink.update(entity, remote_id, change.values)
+    except GoneError as error:  # deleted a moment ago
+        raise GoneError(_gone(one)) from error
     return Outcome(found, change.values, before, change=change)
+
+
+def _gone(one: Prepared) -> str:
+    return f"the {one.command.entity} {one.remote_id} {GONE} in the CRM"
 
 
 def _values(round_: Round, sink: Sink, one: Prepared) -> dict[str, Any]:

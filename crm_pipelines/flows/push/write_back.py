@@ -86,6 +86,8 @@ def _entry(round_: Round, one: Prepared, outcome: Outcome) -> Entry:
         details["local_id"] = command.local_id
     if outcome.linked:
         details["linked"] = True
+    if outcome.found.remarks:
+        details["remarks"] = list(outcome.found.remarks)
     return Entry(
         action="record.create" if created else "record.update",
         workspace=round_.workspace,
