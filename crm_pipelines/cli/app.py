@@ -16,10 +16,12 @@ from crm_pipelines.cli import (
     auth,
     budget,
     check,
+    demo_data,
     dev,
     gateway,
     keys,
     migrate,
+    outbox,
     rejected,
     sandbox,
     sync,
@@ -48,6 +50,8 @@ for command in (
     keys,
     audit,
     api_keys,
+    outbox,
+    demo_data,
 ):
     command.register(app)
 

@@ -159,10 +159,10 @@ def _wanted(entity: str, row: dict[str, Any], seller: Any) -> bool:
     if entity == "person":
         return bool(row["warmness_score"] >= 4)
     if entity == "organization":
+        ours = {one["record"] for one in seller.commands() if one["kind"] == "create"}
         return any(
-            c["pipedrive_person_id"] and c["organization_id"] == row["id"]
-            for c in seller.rows("person").values()
-            if c["warmness_score"] >= 4
+            contact["organization_id"] == row["id"] and f"person/{contact['id']}" in ours
+            for contact in seller.rows("person").values()
         )
     contact = seller.rows("person").get(row["contact_id"])
     return contact is not None and contact["pipedrive_person_id"] is not None
