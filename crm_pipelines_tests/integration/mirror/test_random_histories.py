@@ -51,6 +51,13 @@ PHASES = (Phase.generate, Phase.shrink) if "CRM_TEST_SHRINK" in os.environ else 
 PIPEDRIVE = (PERSONS, ORGANIZATIONS, DEALS)
 SALESFORCE = (CONTACTS, ACCOUNTS)
 
+READINGS: tuple[dict[str, str], ...] = (
+    {},
+    {"SALESFORCE_BULK_ROWS": "0", "SALESFORCE_PAGE_ROWS": "1"},
+    {"SALESFORCE_BULK_ROWS": "2", "SALESFORCE_SPLIT_ROWS": "2"},
+)
+"""How Salesforce is read, told by a history's length: plain queries, pages side by side, ranges."""
+
 Tell = Callable[[tuple[Collection, ...], list[Step]], None]
 
 
@@ -74,7 +81,9 @@ def tell(small_home: Path, databases: Databases, tmp_path: Path) -> Tell:
         ):
             free = {"burst": 10_000, "burst_search": 10_000, "token_headers": 0}
             sandbox.admin("PATCH", "/pipedrive/limits", {**free, "daily_tokens": 1_000_000})
-            values = variables(sandbox.url, url, home / "home", PIPEDRIVE_DAILY_TOKENS="1000000")
+            sandbox.admin("PATCH", "/salesforce/limits", {"bulk_page_rows": 2})
+            more = {"PIPEDRIVE_DAILY_TOKENS": "1000000", **READINGS[len(steps) % len(READINGS)]}
+            values = variables(sandbox.url, url, home / "home", **more)
             Telling(sandbox, values, collections).tell(steps)
         shutil.rmtree(home)
 
