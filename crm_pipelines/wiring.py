@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Collection, Mapping
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
@@ -44,6 +45,8 @@ class Wiring:
         self, values: Mapping[str, str] | None = None, clock: Clock = database_clock
     ) -> None:
         self._clock = clock
+        self._opening = threading.Lock()
+        self._pushes: dict[tuple[str, str], Push] = {}
         self._values = settings.environment() if values is None else dict(values)
         self.settings = settings.read(Settings, source=self._values)
 
@@ -135,7 +138,13 @@ class Wiring:
         )
 
     def push(self, workspace: str, crm: str = "pipedrive") -> Push:
-        """The flow that writes to one account. Raises ``ConfigurationError``."""
+        """The flow that writes to one account, opened once. Raises ``ConfigurationError``."""
+        with self._opening:
+            if (workspace, crm) not in self._pushes:
+                self._pushes[workspace, crm] = self._open_push(workspace, crm)
+            return self._pushes[workspace, crm]
+
+    def _open_push(self, workspace: str, crm: str) -> Push:
         account = self.account(workspace, crm)
         rules = settings.read(PushRules, workspace, self._values)
         local_side.write_rules(self.database, workspace, rules.warm_lead_score)
@@ -171,6 +180,8 @@ class Wiring:
 
     def close(self) -> None:
         """Give back what was opened."""
+        for push in self._pushes.values():
+            push.close()
         if "checkpoints" in self.__dict__:
             self.checkpoints.close()
         if "database" in self.__dict__:

@@ -9,14 +9,17 @@ import dagster as dg
 from crm_pipelines.defs.metadata import static_metadata
 from crm_pipelines.defs.names import OWNERS, Names
 from crm_pipelines.defs.ops import PhaseOps
+from crm_pipelines.model.command import Entity
 from crm_pipelines.model.connector import Account
 from crm_pipelines.model.stream import Stream
 
 
 def source_asset(account: Account, names: Names) -> dg.AssetSpec:
-    """The CRM, where lineage begins; nothing of ours makes it."""
+    """The CRM, where the lineage of mirrors begins; what we push goes there."""
+    pushed = Entity if account.connector.sink is not None else ()
     return dg.AssetSpec(
         names.source(account),
+        deps=[names.push(account.workspace, account.crm, entity) for entity in pushed],
         description=account.connector.description,
         group_name=account.crm,
         owners=OWNERS,

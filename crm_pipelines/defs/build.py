@@ -16,6 +16,7 @@ from crm_pipelines.defs.completeness import (
 )
 from crm_pipelines.defs.jobs import sync_job, sync_schedule
 from crm_pipelines.defs.names import Names
+from crm_pipelines.defs.push import push_definitions
 from crm_pipelines.defs.resources import resources
 from crm_pipelines.defs.resume import resume_sensor
 from crm_pipelines.defs.schema_check import schema_check
@@ -43,18 +44,20 @@ def build_definitions(wiring: Wiring) -> dg.Definitions:
     jobs = {crm: sync_job(crm, _keys_of(crm, mirrors), _keys_of(crm, windowed)) for crm in crms}
     census = {crm: completeness_job(crm, _keys_of(crm, windowed)) for crm in crms}
     every = wiring.settings.sync_every_minutes
+    push = push_definitions(wiring, accounts, names)
     return dg.Definitions(
         assets=[
             *(source_asset(account, names) for account in accounts),
             *(budget_asset(account, names) for account in accounts),
             *(mirror_asset(*mirror, names, windows) for mirror in mirrors.values()),
+            *push.assets,
         ],
         asset_checks=[
             *(mirror_check(key, *mirror) for key, mirror in mirrors.items()),
             *(schema_check(key, *mirror) for key, mirror in mirrors.items()),
             *(completeness_check(key, *mirror) for key, mirror in windowed.items()),
         ],
-        jobs=[*jobs.values(), *census.values()],
+        jobs=[*jobs.values(), *census.values(), *push.jobs],
         schedules=[
             *(
                 sync_schedule(crm, job, every, _streams_of(crm, mirrors))
@@ -66,10 +69,12 @@ def build_definitions(wiring: Wiring) -> dg.Definitions:
                 for crm, job in jobs.items()
                 if _keys_of(crm, untold)
             ),
+            *push.schedules,
         ],
         sensors=[
             resume_sensor(wiring, jobs, mirrors),
             budget_sensor(wiring, accounts, names),
+            *push.sensors,
         ]
         if jobs
         else [],

@@ -30,5 +30,16 @@ class Names:
         """What the CRM lets us spend."""
         return dg.AssetKey([*self._prefix(account), "budget", account.crm])
 
+    def local(self, workspace: str, table: str) -> dg.AssetKey:
+        """A table of the local side."""
+        return dg.AssetKey([*self._of(workspace), "app", table])
+
+    def push(self, workspace: str, crm: str, entity: str) -> dg.AssetKey:
+        """What of the local side went to a CRM."""
+        return dg.AssetKey([*self._of(workspace), "push", crm, str(entity)])
+
+    def _of(self, workspace: str) -> list[str]:
+        return [workspace] if self.several_workspaces else []
+
     def _prefix(self, account: Account) -> list[str]:
-        return [account.workspace] if self.several_workspaces else []
+        return self._of(account.workspace)

@@ -30,6 +30,8 @@ def create_app(wiring: Wiring) -> FastAPI:
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
+        for workspace in wiring.settings.workspaces:
+            inline.push(workspace)  # triggers of the local side learn the rules before any call
         yield
         inline.close()
 

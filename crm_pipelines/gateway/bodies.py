@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     JsonValue,
@@ -41,7 +42,13 @@ EXAMPLES: Mapping[Entity, Mapping[str, JsonValue]] = {
     Entity.DEAL: {"title": "First order", "value": 1200.5, "currency": "EUR", "stage_id": 2},
 }
 
-Identity = Annotated[int, Field(ge=1, le=LARGEST_ID)]
+
+def _whole(number: Any) -> Any:
+    """JSON knows one kind of number: 7.0 is 7."""
+    return int(number) if isinstance(number, float) and number.is_integer() else number
+
+
+Identity = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=LARGEST_ID)]
 
 
 def _day(text: str) -> str:

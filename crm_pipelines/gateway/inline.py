@@ -6,7 +6,6 @@ import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as Late
-from functools import cache
 
 from crm_pipelines.flows.push.flow import Push
 from crm_pipelines.model.command import Delivery, Entity, Status
@@ -23,7 +22,7 @@ class Inline:
     def __init__(self, wiring: Wiring) -> None:
         self._wait_seconds = wiring.settings.gateway_wait_seconds
         self._threads = ThreadPoolExecutor(SIDE_BY_SIDE, "deliver")
-        self.push: Callable[[str], Push] = cache(wiring.push)
+        self.push: Callable[[str], Push] = wiring.push
 
     def deliver(self, push: Push, ids: Sequence[int], entity: Entity) -> list[Delivery]:
         """What became of these commands, in their order."""

@@ -27,7 +27,7 @@ from crm_pipelines.store import local_side
 from crm_pipelines.wiring import Wiring
 
 LocalId = Annotated[str, Path(min_length=1, max_length=200, pattern=WHOLE)]
-REFUSALS = problems.described(401, 403, 404, 409, 422, 429, 503)
+REFUSALS = problems.described(400, 401, 403, 404, 409, 413, 422, 429, 503)
 
 
 class Setup(Body):
@@ -78,7 +78,7 @@ def routes(wiring: Wiring, inline: Inline) -> APIRouter:
             update_sync_status=row["update_sync_status"],
         )
 
-    @router.post("/pipedrive/setup-user", responses={**REFUSALS, **problems.described(400, 502)})
+    @router.post("/pipedrive/setup-user", responses={**REFUSALS, **problems.described(502)})
     def setup_user(body: Setup, caller: Caller = writer) -> UserResult:
         """Find somebody's Pipedrive user by e-mail address, and keep the id."""
         found = inline.push(caller.workspace).set_up_user(body.email)

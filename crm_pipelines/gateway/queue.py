@@ -87,6 +87,14 @@ def routes(wiring: Wiring) -> APIRouter:
         counts = outbox.counts(wiring.database, caller.workspace)
         return Outbox(counts=counts, commands=[_state(row) for row in rows])
 
+    @router.post("/retry", responses={**REFUSALS, **problems.described(400, 413)})
+    def outbox_retry(body: Retry, caller: Caller = admin) -> Retried:
+        """Dead and failed commands wait for their turn again."""
+        number = outbox.redrive(
+            wiring.database, workspace=caller.workspace, ids=body.ids, who=caller.who
+        )
+        return Retried(retried=number)
+
     @router.get("/{id}", responses={**REFUSALS, **problems.described(404)})
     def outbox_one(
         id: Annotated[int, Path(ge=1, le=LARGEST)],
@@ -97,14 +105,6 @@ def routes(wiring: Wiring) -> APIRouter:
         if row is None:
             raise HTTPException(404, f"there is no command {id}")
         return _state(row)
-
-    @router.post("/retry", responses={**REFUSALS, **problems.described(400, 413)})
-    def outbox_retry(body: Retry, caller: Caller = admin) -> Retried:
-        """Dead and failed commands wait for their turn again."""
-        number = outbox.redrive(
-            wiring.database, workspace=caller.workspace, ids=body.ids, who=caller.who
-        )
-        return Retried(retried=number)
 
     return router
 

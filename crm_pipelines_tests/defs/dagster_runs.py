@@ -86,8 +86,12 @@ class Runs:
 
     def census(self, crm: str) -> dg.DagsterRun:
         """The job that compares every mirror of a CRM with it."""
+        return self.whole(f"check_{crm}")
+
+    def whole(self, job_name: str) -> dg.DagsterRun:
+        """A job as it is, with nothing picked."""
         with _quiet():
-            job = self._job(f"check_{crm}")
+            job = self._job(job_name)
             run = self.instance.create_run_for_job(
                 job_def=job.get_definition(),
                 run_config={"loggers": _config({})["loggers"]},

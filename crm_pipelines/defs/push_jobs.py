@@ -1,0 +1,209 @@
+"""Jobs, sensors and schedules of the push. Belongs here: when a job starts. Not: what it does."""
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import dagster as dg
+
+from crm_pipelines.defs.names import Names
+from crm_pipelines.defs.push_ops import PushOps
+from crm_pipelines.model.command import Entity
+from crm_pipelines.model.connector import Account
+from crm_pipelines.model.purpose import Purpose
+from crm_pipelines.store import outbox, push_watch
+from crm_pipelines.store.push_watch import News
+from crm_pipelines.wiring import Wiring
+
+WATCH_SECONDS = 4.6
+"""How long a turn of a sensor waits for work: a little less than the daemon's loop of 5 s."""
+LOOK_SECONDS = 1.0
+REPEAT_SECONDS = 30.0
+"""The same commands start a run again only after so long: a run may have died before it began."""
+UNFINISHED = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+]
+LOCAL = {
+    Entity.PERSON: "contacts",
+    Entity.ORGANIZATION: "organizations",
+    Entity.ACTIVITY: "activities",
+    Entity.DEAL: "deals",
+}
+
+
+def push_job(purpose: Purpose, crm: str, names: Names) -> dg.JobDefinition:
+    """The four phases, from the outbox to the CRM."""
+    ops = PushOps(purpose, crm, names)
+    fetch, transform = ops.fetch().alias("fetch"), ops.transform().alias("transform")
+    validate, deliver = ops.validate().alias("validate"), ops.deliver().alias("deliver")
+
+    @dg.job(
+        name=purpose.job,
+        description=f"{purpose.what}: delivered to {crm}, each once. Started by the sensor "
+        f"`{purpose.name}` as soon as there is something to deliver.",
+        tags={"crm": crm, "push": purpose.name},
+    )
+    def job() -> None:
+        deliver(validate(transform(fetch())))
+
+    return job
+
+
+def push_sensor(
+    wiring: Wiring, purpose: Purpose, crm: str, workspaces: Sequence[str], job: dg.JobDefinition
+) -> Any:
+    """Waits for commands and starts one run for many of them."""
+
+    @dg.sensor(
+        name=purpose.name,
+        job_name=job.name,
+        minimum_interval_seconds=1,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=f"{purpose.what}: starts `{purpose.job}` when they wait in the outbox. Is "
+        "told by the database, in the moment of the commit.",
+    )
+    def watch(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        until = time.monotonic() + WATCH_SECONDS
+        with News(wiring.database) as news:
+            outbox.recover(wiring.database)
+            while True:
+                waiting = push_watch.waiting(wiring.database, crm, workspaces, purpose)
+                if waiting.commands and _is_new(context, waiting.mark) and not _busy(context, job):
+                    context.update_cursor(json.dumps([waiting.mark, time.time()]))
+                    yield dg.RunRequest(tags={"push/commands": str(waiting.commands)})
+                    return
+                left = until - time.monotonic()
+                if left <= 0:
+                    yield dg.SkipReason("nothing waits, or a run is at it")
+                    return
+                news.wait(min(left, LOOK_SECONDS))
+
+    return watch
+
+
+def _is_new(context: dg.SensorEvaluationContext, mark: str) -> bool:
+    if not context.cursor:
+        return True
+    known, at = json.loads(context.cursor)
+    return bool(mark != known or time.time() - at > REPEAT_SECONDS)
+
+
+def _busy(context: dg.SensorEvaluationContext, job: dg.JobDefinition) -> bool:
+    """A run that is under way takes what has come in since, before it ends."""
+    wanted = dg.RunsFilter(job_name=job.name, statuses=UNFINISHED)
+    return context.instance.get_runs_count(wanted) > 0
+
+
+def retry_job(crm: str) -> dg.JobDefinition:
+    """The batch job for commands whose quick attempts are used up."""
+
+    @dg.op(
+        name="retry_failed_commands",
+        description="Tries commands again that failed several times in a row; what fails too "
+        "often becomes a dead letter, with the reason.",
+        required_resource_keys={"push"},
+        out=dg.Out(dg.Nothing),
+    )
+    def again(context: dg.OpExecutionContext) -> None:
+        for workspace, push in context.resources.push(crm).items():
+            done = push.work(failed_too=True, run=context.run_id)
+            for one in done:
+                context.log.info(f"{workspace} {one.entity} {one.id}: {one.status} {one.error}")
+
+    @dg.job(
+        name="push_failed_commands",
+        description=f"Commands for {crm} that failed, once more.",
+        tags={"crm": crm},
+    )
+    def job() -> None:
+        again()
+
+    return job
+
+
+def reconcile_job(crm: str) -> dg.JobDefinition:
+    """What should be in the CRM and has no command."""
+
+    @dg.op(
+        name="reconcile_local_side",
+        description="Finds warm leads, activities and changes that no command was written for, "
+        "or that drifted, and writes commands; sensors see to the rest.",
+        required_resource_keys={"push"},
+        out=dg.Out(dg.Nothing),
+    )
+    def find(context: dg.OpExecutionContext) -> None:
+        for workspace, push in context.resources.push(crm).items():
+            context.log.info(f"{workspace}: {push.reconcile()} commands written")
+
+    @dg.job(
+        name="reconcile_push",
+        description=f"Repairs drift between the local side and {crm}.",
+        tags={"crm": crm},
+    )
+    def job() -> None:
+        find()
+
+    return job
+
+
+def push_schedules(
+    wiring: Wiring,
+    crm: str,
+    workspaces: Sequence[str],
+    retry: dg.JobDefinition,
+    reconcile: dg.JobDefinition,
+) -> list[Any]:
+    """Failed commands every ten minutes; drift every hour, when switched on."""
+
+    @dg.schedule(
+        name="retry_failed_commands",
+        job=retry,
+        cron_schedule="*/10 * * * *",
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Failed commands once more; starts a run only where there are any.",
+    )
+    def again(_: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        if push_watch.any_failed(wiring.database, crm, workspaces):
+            return dg.RunRequest()
+        return dg.SkipReason("no command has failed")
+
+    repair = dg.ScheduleDefinition(
+        name="reconcile_local_side",
+        job=reconcile,
+        cron_schedule="17 * * * *",
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.STOPPED,
+        description="Repairs drift between the local side and the CRM.",
+    )
+    return [again, repair]
+
+
+def push_assets(account: Account, names: Names) -> Sequence[dg.AssetSpec]:
+    """The local side, and what of it went to the CRM: the beginning of the lineage."""
+    found = []
+    for entity, table in LOCAL.items():
+        local = names.local(account.workspace, table)
+        found.append(
+            dg.AssetSpec(
+                local,
+                description=f"`app.{table}`: the local side that sells.",
+                group_name="local_side",
+                kinds={"postgres"},
+            )
+        )
+        found.append(
+            dg.AssetSpec(
+                names.push(account.workspace, account.crm, entity),
+                deps=[local],
+                description=f"What of `app.{table}` was delivered to {account.connector.title}; "
+                "each run says which row went where.",
+                group_name="push",
+                kinds={account.crm},
+            )
+        )
+    return found

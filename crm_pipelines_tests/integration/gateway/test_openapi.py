@@ -1,0 +1,30 @@
+"""The OpenAPI document is true: what it allows is answered so, what it forbids is refused."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from crm_pipelines.model.access import Scope
+from crm_pipelines_tests.integration.gateway.conftest import Standing, make_key
+
+EXAMPLES = 12
+"""Requests made up for each operation and kind; more of them find more, and take longer."""
+
+
+def test_requests_made_up_from_the_document(standing: Standing, tmp_path: Path) -> None:
+    key = make_key(standing.database_url, Scope.READ, Scope.WRITE, Scope.ADMIN)
+    address = f"http://127.0.0.1:{standing.values['CRM_GATEWAY_PORT']}"
+    command = [
+        *(sys.executable, "-m", "schemathesis.cli", "run", f"{address}/openapi.json"),
+        *("--header", f"Authorization: Bearer {key}"),
+        *("--include-path-regex", "^/(api|health|metrics)"),
+        *("--exclude-path", "/api/events"),  # never ends
+        *("--checks", "all", "--max-examples", str(EXAMPLES), "--seed", "1"),
+        *("--request-timeout", "30", "--no-color", "--phases", "examples,coverage,fuzzing"),
+    ]
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, timeout=600, check=False
+    )
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
