@@ -24,7 +24,7 @@ from crm_pipelines_tests.faults.runs import CHECKOUT, OURS
 from crm_pipelines_tests.integration.push.pushing import Pushing
 from crm_pipelines_tests.sandbox_process import Sandbox
 
-CRASHES = int(os.environ.get("CRASHES", "200"))
+CRASHES = int(os.environ.get("CRASHES", "150"))
 LEADS, ACTIVITIES, ORGANIZATIONS = 300, 600, 30
 WORKERS = 3
 PATIENCE = 900.0

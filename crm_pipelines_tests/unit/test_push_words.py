@@ -69,7 +69,7 @@ ACTIVITY = {
     "deal_remote_id": None,
     "user_id": None,
     "user_email": None,
-    "pipedrive_user_id": None,
+    "user_remote_id": None,
 }
 
 
@@ -117,7 +117,7 @@ def test_note_is_text_here_and_html_there() -> None:
 def test_an_owner_is_known_or_looked_up() -> None:
     owned = {**ACTIVITY, "user_id": "u", "user_email": "u@example.com"}
     assert prepare(COMMAND, owned).owner == "u@example.com"
-    known = prepare(COMMAND, {**owned, "pipedrive_user_id": 7})
+    known = prepare(COMMAND, {**owned, "user_remote_id": 7})
     assert (known.owner, known.values["owner_id"]) == (None, 7)
 
 

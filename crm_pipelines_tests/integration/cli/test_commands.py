@@ -15,6 +15,7 @@ import pytest
 from pydantic import BaseModel
 
 from crm_pipelines import connectors
+from crm_pipelines.flows.push.rules import PushRules
 from crm_pipelines.settings import Settings
 from crm_pipelines_tests.commands import CHECKOUT, COMMAND, environment, run
 from crm_pipelines_tests.mirroring import variables
@@ -144,7 +145,11 @@ def test_dev_runs_until_interrupted_and_leaves_nothing(
 
 def test_example_environment_is_complete() -> None:
     text = (CHECKOUT / ".env.example").read_text()
-    kinds: list[type[BaseModel]] = [Settings, *(c.settings for c in connectors.discover().values())]
+    kinds: list[type[BaseModel]] = [
+        Settings,
+        PushRules,
+        *(c.settings for c in connectors.discover().values()),
+    ]
     names = {info.alias for kind in kinds for info in kind.model_fields.values()}
     shown = {line[2:].partition("=")[0] for line in text.splitlines() if "=" in line}
     assert names == {name for name in shown if name.isupper()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socketserver
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -210,6 +211,49 @@ def receiver(status: int = 200) -> Iterator[tuple[str, list[dict[str, Any]]]]:
         finally:
             server.shutdown()
             thread.join()
+
+
+class MailHandler(socketserver.StreamRequestHandler):
+    """As much of a mail server as a sender notices."""
+
+    def handle(self) -> None:
+        said: list[bytes] = []
+        self.wfile.write(b"220 ready\r\n")
+        for line in self.rfile:
+            if said and said[-1] != b".\r\n":
+                said.append(line)
+                if line == b".\r\n":
+                    self.server.mails.append(b"".join(said).decode())  # type: ignore[attr-defined]
+                    self.wfile.write(b"250 taken\r\n")
+            elif line.upper().startswith(b"DATA"):
+                said.append(b"")
+                self.wfile.write(b"354 go on\r\n")
+            else:
+                self.wfile.write(b"250 fine\r\n")
+                if line.upper().startswith(b"QUIT"):
+                    return
+
+
+def test_failures_are_mailed(pushing: Callable[..., Pushing]) -> None:
+    with socketserver.TCPServer(("127.0.0.1", 0), MailHandler) as server:
+        server.mails = []  # type: ignore[attr-defined]
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        push = pushing(
+            CRM_NOTIFY_SMTP_URL=f"smtp://127.0.0.1:{server.server_address[1]}?from=crm@example.com",
+            CRM_NOTIFY_EMAIL_TO="ops@example.com",
+        )
+        for number in range(3):
+            push.lead(f"Ada {number}", email="not an address")
+        push.work()
+        push.push.close()
+        server.shutdown()
+        thread.join()
+        [mail] = server.mails  # type: ignore[attr-defined]
+    assert "From: crm@example.com" in mail
+    assert "To: ops@example.com" in mail
+    assert "(and 2 more)" in mail
+    assert mail.count("is not an e-mail address") >= 3
 
 
 def test_failures_are_told(pushing: Callable[..., Pushing]) -> None:
