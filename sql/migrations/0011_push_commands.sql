@@ -223,6 +223,7 @@ BEGIN
           FROM changed AS c
          WHERE o.workspace_id = c.workspace_id AND o.record = c.record AND o.crm = 'pipedrive'
            AND o.kind = 'update' AND o.status = 'pending' AND o.attempts = 0
+           AND o.sent_at IS NULL
            AND o.trigger IN ('sync', 'reconciliation')
            AND NOT EXISTS (SELECT FROM sync.outbox AS l
                             WHERE l.workspace_id = o.workspace_id AND l.record = o.record

@@ -1,11 +1,13 @@
 -- Changes of the local side become commands, in the transaction that makes them, whoever makes it.
+-- They act as the owner of the outbox: whoever may write to the local side need not see it.
 -- Plans are made while tables are small and must do when they have grown: always by an index.
 
 -- After a statement: what it changed becomes commands. Arguments: the entity, the column of its id
 -- in the CRM, and the columns that the CRM is told of. Our own write-backs say that they are, by
 -- crm_pipelines.origin; a link counts whoever made it.
 CREATE FUNCTION sync.note_changes() RETURNS trigger LANGUAGE plpgsql
-SET IntervalStyle = 'postgres' SET TimeZone = 'UTC' SET enable_seqscan = off SET jit = off AS $$
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+SET IntervalStyle = 'postgres' SET TimeZone = 'UTC' AS $$
 DECLARE
     entity text := TG_ARGV[0];
     remote text := TG_ARGV[1];
@@ -59,7 +61,8 @@ END $$;
 
 -- After an UPDATE of contacts, before their values are looked at.
 CREATE FUNCTION sync.note_changed_scores() RETURNS trigger LANGUAGE plpgsql
-SET enable_seqscan = off SET jit = off AS $$
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+AS $$
 BEGIN
     IF current_setting('crm_pipelines.origin', true) IN ('sync', 'state') THEN
         RETURN NULL;
@@ -75,7 +78,8 @@ END $$;
 
 -- After an INSERT of rows.
 CREATE FUNCTION sync.note_new_rows() RETURNS trigger LANGUAGE plpgsql
-SET enable_seqscan = off SET jit = off AS $$
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+AS $$
 BEGIN
     IF current_setting('crm_pipelines.origin', true) = 'sync' THEN
         RETURN NULL;
@@ -97,7 +101,8 @@ END $$;
 
 -- After a DELETE of rows: nothing is sent of what is not there any more.
 CREATE FUNCTION sync.note_gone_rows() RETURNS trigger LANGUAGE plpgsql
-SET enable_seqscan = off SET jit = off AS $$
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+AS $$
 BEGIN
     PERFORM sync.cancel(TG_ARGV[0], '{create,update}', array_agg(o.workspace_id), array_agg(o.id))
        FROM old_rows AS o HAVING count(*) > 0;
@@ -135,7 +140,8 @@ END $$;
 -- seeing this row. With the contact in our hands that cannot be; while it is in his, a command is
 -- written, and whether it has a ground is found out when its turn comes (sync.ground).
 CREATE FUNCTION sync.look_again() RETURNS trigger LANGUAGE plpgsql
-SET enable_seqscan = off SET jit = off AS $$
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+AS $$
 DECLARE
     deal app.deals;
     activity app.activities;

@@ -136,16 +136,16 @@ BEGIN
         END IF;
         IF verdict = 'drop' THEN
             PERFORM sync.take_back(command.entity, command.workspace_id, command.local_id);
-        ELSE
-            UPDATE sync.outbox AS o
-               SET after_id = CASE verdict WHEN 'later' THEN o.after_id ELSE verdict::bigint END,
-                   next_attempt_at = CASE verdict WHEN 'later'
-                                     THEN clock_timestamp() + interval '5 seconds'
-                                     ELSE o.next_attempt_at END
-             WHERE o.id = (SELECT p.id FROM sync.outbox AS p
-                            WHERE p.id = command.id AND p.version = command.version
-                              FOR NO KEY UPDATE SKIP LOCKED);
+            verdict := 'later';  -- should it be there still
         END IF;
+        UPDATE sync.outbox AS o
+           SET after_id = CASE verdict WHEN 'later' THEN o.after_id ELSE verdict::bigint END,
+               next_attempt_at = CASE verdict WHEN 'later'
+                                 THEN clock_timestamp() + interval '5 seconds'
+                                 ELSE o.next_attempt_at END
+         WHERE o.id = (SELECT p.id FROM sync.outbox AS p
+                        WHERE p.id = command.id AND p.version = command.version
+                          FOR NO KEY UPDATE SKIP LOCKED);
         RETURN NEXT command.id;
     END LOOP;
 END $$;

@@ -11,6 +11,9 @@ from crm_pipelines.store.outbox.rows import command_of
 from crm_pipelines.store.outbox.workers import Worker
 from crm_pipelines.store.queries import query
 
+LOOKS = 10
+"""How often to look for others when all that was found is held back."""
+
 
 def due(
     database: Database,
@@ -28,12 +31,14 @@ def due(
     that one's create. They are nobody's yet: ``claim`` them.
     """
     values = {"workspace": workspace, "crm": crm, "most": most, "failed_too": failed_too}
-    while True:
+    found: list[Command] = []
+    for _ in range(LOOKS):
         rows = _look(database, values, ids)
         held = _held_back(database, rows)
         found = [command_of(row) for row in rows if row["id"] not in held]
         if found or not held:
-            return found
+            break
+    return found
 
 
 def claim(database: Database, worker: Worker, commands: Sequence[Command]) -> list[Command]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 import psycopg
 import pytest
+from psycopg.sql import SQL, Identifier
 
 from crm_pipelines.model.command import Entity, Kind, Status, Wanted
 from crm_pipelines.store import local_side, outbox
@@ -123,6 +125,17 @@ def test_changes_are_folded(seller: Seller, desk: Desk) -> None:
     assert update["version"] == 3
     desk.work()
     check(desk, seller)
+
+
+def test_nothing_is_folded_past_another_command(seller: Seller, database: Database) -> None:
+    seller.contact("c", pipedrive_person_id=7)
+    seller.change("person", "c", phone="1")
+    said = {"phone": ["2"]}
+    wanted = Wanted("default", "pipedrive", Entity.PERSON, Kind.UPDATE, said, local_id="c")
+    with database.transaction() as connection:
+        outbox.enqueue(connection, wanted)
+    seller.change("person", "c", phone="3")
+    assert [row["payload"] for row in seller.commands()] == [{"phone": "1"}, said, {"phone": "3"}]
 
 
 def test_nothing_is_folded_into_what_was_tried(seller: Seller, desk: Desk) -> None:
@@ -343,3 +356,33 @@ def test_redriven_commands_do_not_write_over_later_ones(
     assert seller.commands()[1]["payload"] == {"name": "A"}
     desk.work()
     check(desk, seller)
+
+
+def test_who_writes_to_the_local_side_need_not_see_the_outbox(
+    seller: Seller, database: Database
+) -> None:
+    [mine] = database.run_text("SELECT rolcreaterole FROM pg_roles WHERE rolname = current_user")
+    if not mine["rolcreaterole"]:
+        pytest.skip("the role of this server may not make others")
+    role = f"seller_{uuid.uuid4().hex[:8]}"
+    with psycopg.connect(database.url) as program:
+        for statement in (
+            "CREATE ROLE {}",
+            "GRANT {} TO CURRENT_USER",
+            "GRANT USAGE ON SCHEMA app TO {}",
+            "GRANT ALL ON ALL TABLES IN SCHEMA app TO {}",
+            "SET LOCAL ROLE {}",
+        ):
+            program.execute(SQL(statement).format(Identifier(role)))
+        program.execute("INSERT INTO app.contacts (id, name, warmness_score) VALUES ('c', 'C', 5)")
+        program.execute(
+            "INSERT INTO app.activities (id, contact_id, type, subject) "
+            "VALUES ('a', 'c', 'CALL', 'Hello')"
+        )
+        program.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        program.execute("UPDATE app.contacts SET name = 'D', warmness_score = 1")
+        program.execute("UPDATE app.contacts SET warmness_score = 4")
+        program.execute("RESET ROLE")
+        found = program.execute("SELECT record FROM sync.outbox ORDER BY id").fetchall()
+        program.rollback()
+    assert [record for (record,) in found] == ["person/c", "activity/a"]

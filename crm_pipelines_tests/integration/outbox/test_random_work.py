@@ -54,6 +54,8 @@ class Day(RuleBasedStateMachine):
         self.redriven: set[int] = set()
         for number in ("1", "2"):
             self.seller.organization(number)
+        self.seller.contact("1")
+        self.link_by_hand("1")
 
     @rule(identity=IDS, score=SCORES, organization=st.sampled_from(["1", "2", None]), email=WORDS)
     def add_contact(
