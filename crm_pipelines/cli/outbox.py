@@ -29,9 +29,9 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     commands = typer.Typer(
         name="outbox",
-        help="Commands to CRMs: list, counts, retry.",
-        no_args_is_help=True,
+        help="Commands to CRMs: list (what you get without a word), counts, retry.",
     )
+    commands.callback(invoke_without_command=True)(latest)
     commands.command(
         name="list",
         epilog="Examples:  crm-pipelines outbox list --status dead  ·  crm-pipelines outbox list "
@@ -43,6 +43,12 @@ def register(app: typer.Typer) -> None:
         epilog="Examples:  crm-pipelines outbox retry 17 18  ·  crm-pipelines outbox retry --dead",
     )(retry)
     app.add_typer(commands)
+
+
+def latest(context: typer.Context) -> None:
+    """What waits for a CRM, what did not get there, and trying it again."""
+    if context.invoked_subcommand is None:
+        show()
 
 
 def show(

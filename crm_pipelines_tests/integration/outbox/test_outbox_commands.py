@@ -75,7 +75,7 @@ def test_dead_letters_are_listed_and_driven_again(
 
     code, listed = call("list", "--status", "dead", "--json")
     assert (code, [row["id"] for row in listed]) == (0, [second, first])
-    code, shown = call("list")
+    code, shown = call()
     assert code == 0
     assert "person/c" in shown
     assert "email: [bold]is no address" in " ".join(shown.split())
