@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from crm_pipelines.flows.push.earlier import find_earlier
 from crm_pipelines.flows.push.organizations import find_organization, organization_id
-from crm_pipelines.flows.push.outcome import Outcome, TooEarly
+from crm_pipelines.flows.push.outcome import Outcome
 from crm_pipelines.flows.push.owner import owner_of
 from crm_pipelines.flows.push.persons import find_person
 from crm_pipelines.flows.push.prepared import Prepared
@@ -19,9 +19,6 @@ from crm_pipelines.model.errors import NotApplied
 from crm_pipelines.model.sink import Found, Sink
 
 Find = Callable[[Round, Sink, Prepared], Found | None]
-EARLIER = timedelta(minutes=10)
-"""The last attempt is looked for; so much earlier ones that the CRM took its time with, too."""
-
 EXISTING: Mapping[Entity, Find] = {
     Entity.PERSON: find_person,
     Entity.ORGANIZATION: find_organization,
@@ -39,8 +36,10 @@ def create(round_: Round, opened: Opened, one: Prepared) -> Outcome:
         there = sink.read(command.entity, one.remote_id)
         if there is not None:
             return Outcome(there, {}, linked=True)
-    values = _values(round_, sink, one)
-    made = _made_before(round_, sink, one, values)
+    values = _values(round_, opened, one)
+    made = find_earlier(
+        round_, sink, command, command.entity, command.our_id, values, command.sent_at
+    )
     if made is not None:
         return Outcome(made, values)
     find = EXISTING.get(command.entity)
@@ -55,51 +54,20 @@ def create(round_: Round, opened: Opened, one: Prepared) -> Outcome:
         raise
 
 
-def _values(round_: Round, sink: Sink, one: Prepared) -> dict[str, Any]:
+def _values(round_: Round, opened: Opened, one: Prepared) -> dict[str, Any]:
     """With what is known by the CRM's ids only."""
-    values = dict(one.values)
+    values, sink = dict(one.values), opened.sink
     owner = owner_of(round_, sink, one)
     if owner is not None:
         values.setdefault("owner_id", owner)
     if one.command.entity is Entity.PERSON:
         name = values.pop("org_name", None)
         if name is not None:
-            values["org_id"] = organization_id(round_, sink, name)
+            values["org_id"] = organization_id(round_, opened, one.command, name)
         label = label_of(round_, sink, one)
         if label is not None:
             values["label_ids"] = sorted({*values.get("label_ids", ()), label})
     return values
-
-
-def _made_before(
-    round_: Round, sink: Sink, one: Prepared, values: Mapping[str, Any]
-) -> Found | None:
-    """What an earlier attempt made, if one was sent whose answer never came.
-
-    Raises ``TooEarly`` while that may still be under way.
-    """
-    command = one.command
-    if command.sent_at is None:
-        return None
-    known = round_.database.run(
-        "push.known_records",
-        {
-            **round_.about,
-            "entity": command.entity,
-            "id": command.id,
-            "since": command.sent_at - timedelta(days=1),
-        },
-    )
-    ids = [row["remote_id"] for row in known]
-    since = command.sent_at - EARLIER
-    found = sink.find_ours(command.entity, command.our_id, values, since, ids)
-    settled_at = command.sent_at + timedelta(seconds=round_.rules.grace_seconds)
-    if found is None and datetime.now(UTC) < settled_at:
-        raise TooEarly(
-            "it is not known yet whether an earlier attempt was applied: looked for again soon",
-            settled_at,
-        )
-    return found
 
 
 def _forget(round_: Round, one: Prepared) -> None:

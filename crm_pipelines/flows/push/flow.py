@@ -15,8 +15,8 @@ from crm_pipelines.flows.push import deliver as delivering
 from crm_pipelines.flows.push import drift, leads
 from crm_pipelines.flows.push.acquaintances import Acquaintances
 from crm_pipelines.flows.push.prepared import Prepared
-from crm_pipelines.flows.push.rounds import send
 from crm_pipelines.flows.push.rules import PushRules
+from crm_pipelines.flows.push.sending import send
 from crm_pipelines.flows.push.sinks import Sinks
 from crm_pipelines.flows.push.transform import renamed, transform
 from crm_pipelines.flows.push.validate import RECORD, check, validate

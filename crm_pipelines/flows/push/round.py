@@ -14,6 +14,7 @@ from crm_pipelines.flows.push.acquaintances import Known
 from crm_pipelines.flows.push.rules import PushRules
 from crm_pipelines.flows.push.sinks import Sinks
 from crm_pipelines.model.command import Command, Entity
+from crm_pipelines.model.memory import Memory
 from crm_pipelines.model.notice import Notify
 from crm_pipelines.model.sink import Found
 from crm_pipelines.store.database import Database
@@ -56,6 +57,7 @@ class Round:
     rules: PushRules
     notify: Notify
     sinks: Sinks
+    memory: Memory
     workspace: str
     crm: str
     worker: Worker

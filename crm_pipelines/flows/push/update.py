@@ -13,7 +13,6 @@ from crm_pipelines.flows.push.round import Round
 from crm_pipelines.flows.push.sinks import Opened
 from crm_pipelines.model.command import Entity
 from crm_pipelines.model.errors import GoneError
-from crm_pipelines.model.sink import Sink
 
 GONE = "is not there any more"
 
@@ -25,7 +24,7 @@ def update(round_: Round, opened: Opened, one: Prepared) -> Outcome:
     there = round_.seen_lately(entity, remote_id) or sink.read(entity, remote_id)
     if there is None:
         raise GoneError(_gone(one))
-    change = compare(one, _values(round_, sink, one), there, round_.rules.conflicts)
+    change = compare(one, _values(round_, opened, one), there, round_.rules.conflicts)
     if change.undecided:
         raise Undecided("both_changed", _words(change), change.ours, change.theirs)
     if not change.values:
@@ -43,13 +42,13 @@ def _gone(one: Prepared) -> str:
     return f"the {one.command.entity} {one.remote_id} {GONE} in the CRM"
 
 
-def _values(round_: Round, sink: Sink, one: Prepared) -> dict[str, Any]:
-    values = dict(one.values)
+def _values(round_: Round, opened: Opened, one: Prepared) -> dict[str, Any]:
+    values, sink = dict(one.values), opened.sink
     owner = owner_of(round_, sink, one)
     if owner is not None:
         values["owner_id"] = owner
     if one.command.entity is Entity.PERSON and "org_name" in values:
-        values["org_id"] = organization_id(round_, sink, values.pop("org_name"))
+        values["org_id"] = organization_id(round_, opened, one.command, values.pop("org_name"))
     return values
 
 

@@ -248,6 +248,25 @@ def test_an_organization_by_name_is_found_or_made(push: Pushing) -> None:
     assert {p["org_id"] for p in persons if p["id"] in (first, second)} == {company["id"]}
 
 
+def test_an_organization_by_name_is_made_once_for_all(
+    pushing: Callable[..., Pushing],
+) -> None:
+    """Side by side, with a search that is behind, and an answer that never came."""
+    push = pushing(CRM_PUSH_GRACE_SECONDS="0")
+    push.sandbox.admin("PATCH", "/pipedrive/limits", {"search_lag_seconds": 86_400})
+    push.sandbox.fault("lost_answer", method="POST", path="/organizations")
+    persons = [p["id"] for p in push.sandbox.truth("pipedrive", "persons")[:8]]
+    for person in persons:
+        push.push.enqueue(wanted(Entity.PERSON, person, org_name="Brand New Ltd"))
+    push.work()
+    push.hasten()
+    push.work()
+    assert {row["status"] for row in push.outbox()} == {"delivered"}
+    [company] = push.made("organizations")
+    found = push.sandbox.truth("pipedrive", "persons")
+    assert {p["org_id"] for p in found if p["id"] in persons} == {company["id"]}
+
+
 def test_wrong_fields_are_refused_before_anything_is_written(push: Pushing) -> None:
     with pytest.raises(InvalidData, match=r"email: .* is not an e-mail address") as refused:
         push.push.enqueue(wanted(Entity.PERSON, 1, email=["nonsense"], nme="x"))

@@ -34,6 +34,7 @@ def send(
         rules=push.rules,
         notify=push.notify,
         sinks=push.sinks,
+        memory=push.account.memory(),
         workspace=push.workspace,
         crm=push.account.crm,
         worker=worker,
