@@ -101,6 +101,18 @@ def test_a_lead_that_cools_down_too_late_stays(seller: Seller, desk: Desk) -> No
     check(desk, seller)
 
 
+def test_what_may_have_been_sent_is_not_taken_back(seller: Seller, desk: Desk) -> None:
+    seller.contact("c", warmness_score=4)
+    with outbox.Worker(desk.database) as worker:
+        (one,) = desk.claim(worker, desk.look())
+        desk.send(one)
+    assert outbox.recover(desk.database) == 1
+    seller.change("person", "c", warmness_score=0)
+    desk.work()
+    check(desk, seller)
+    assert seller.rows("person")["c"]["pipedrive_person_id"] is not None
+
+
 def test_changes_of_what_is_not_sent_yet_need_no_command(seller: Seller, desk: Desk) -> None:
     seller.contact("c", warmness_score=4)
     seen = desk.look()
@@ -216,6 +228,7 @@ def test_another_organization(seller: Seller, desk: Desk) -> None:
     first, second = seller.commands()[1:]
     assert (first["record"], second["after_id"]) == ("organization/o", first["id"])
     assert second["payload"] == {"organization_id": "o"}
+    assert [command.id for command in desk.due()] == [first["id"]]
     desk.work()
     check(desk, seller)
 
