@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crm_pipelines.flows.push.conflicts import compare
@@ -183,6 +183,7 @@ def test_amounts_stay_what_they_are() -> None:
         (Entity.DEAL, "status", "deleted", "must be open, won or lost"),
         (Entity.ACTIVITY, "due_date", "2026-02-30", "must be a date like 2026-01-31"),
         (Entity.ACTIVITY, "due_time", "24:00", "must be a time of day in UTC like 14:30:00"),
+        (Entity.ACTIVITY, "due_time", "١٢:٣٠", "must be a time of day in UTC like 14:30:00"),
         (Entity.ACTIVITY, "duration", "-1", "must be hours and minutes like 01:30:00"),
         (Entity.ACTIVITY, "done", 1, "must be true or false"),
     ],
@@ -204,6 +205,7 @@ def test_a_create_needs_its_fields() -> None:
     }
 
 
+@settings(deadline=None)
 @given(st.sampled_from(Entity), st.data())
 def test_whatever_passes_passes_again(entity: Entity, data: st.DataObject) -> None:
     junk = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)

@@ -103,6 +103,7 @@ def test_several_persons_are_for_a_person_to_decide(push: Pushing) -> None:
 
 
 def test_two_contacts_with_one_address_are_one_person(push: Pushing) -> None:
+    push.sandbox.admin("PATCH", "/pipedrive/limits", {"search_lag_seconds": 86_400})
     leads = [push.lead(name, **ADA) for name in ("Ada", "A. Lovelace", "ada l.")]
     push.work()
     assert len(push.made("persons")) == 1
