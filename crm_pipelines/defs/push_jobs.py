@@ -16,9 +16,10 @@ from crm_pipelines.store import outbox, push_watch
 from crm_pipelines.store.push_watch import News
 from crm_pipelines.wiring import Wiring
 
-WATCH_SECONDS = 4.6
-"""How long a turn of a sensor waits for work: a little less than the daemon's loop of 5 s."""
-LOOK_SECONDS = 1.0
+WATCH_SECONDS = 4.2
+"""How long a turn of a sensor waits for work. The daemon looks every 5 s: a turn that is not quite
+over by then, with what it costs to start and to write down, misses the next one, too."""
+LOOK_SECONDS = 0.5
 REPEAT_SECONDS = 30.0
 """The same commands start a run again only after so long: a run may have died before it began."""
 UNFINISHED = [
