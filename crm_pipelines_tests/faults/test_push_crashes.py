@@ -19,9 +19,11 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from crm_pipelines.model.command import Status
+from crm_pipelines.model.window import Mode
 from crm_pipelines.store import outbox
 from crm_pipelines_tests.faults.runs import CHECKOUT, OURS
 from crm_pipelines_tests.integration.push.pushing import Pushing
+from crm_pipelines_tests.mirroring import Mirroring
 from crm_pipelines_tests.sandbox_process import Sandbox
 
 CRASHES = int(os.environ.get("CRASHES", "150"))
@@ -182,7 +184,9 @@ def settle(push: Pushing, workers: Crew) -> None:
         time.sleep(0.2)
 
 
-def test_everything_once(sandbox: Sandbox, environment: dict[str, str]) -> None:
+def test_everything_once(sandbox: Sandbox, environment: dict[str, str], mirror: Mirroring) -> None:
+    for stream in ("pipedrive.persons", "pipedrive.organizations"):
+        mirror(stream, mode=Mode.FULL)
     sandbox.admin(
         "PATCH",
         "/pipedrive/limits",
