@@ -15,6 +15,7 @@ from crm_pipelines.defs.push_jobs import (
     push_schedules,
     push_sensor,
     reconcile_job,
+    redrive_job,
     retry_job,
 )
 from crm_pipelines.model.connector import Account
@@ -48,7 +49,7 @@ def push_definitions(wiring: Wiring, accounts: Sequence[Account], names: Names) 
     retry, reconcile = retry_job(crm), reconcile_job(crm)
     return PushDefinitions(
         assets=[spec for account in targets for spec in push_assets(account, names)],
-        jobs=[*jobs.values(), retry, reconcile],
+        jobs=[*jobs.values(), retry, redrive_job(crm), reconcile],
         sensors=[
             push_sensor(wiring, purpose, crm, workspaces, job) for purpose, job in jobs.items()
         ],

@@ -8,8 +8,8 @@ from typing import Any
 import dagster as dg
 
 from crm_pipelines.defs.names import Names
-from crm_pipelines.defs.push_ops import PushOps
-from crm_pipelines.model.command import Entity
+from crm_pipelines.defs.push_ops import SHOWN, PushOps
+from crm_pipelines.model.command import Entity, Status
 from crm_pipelines.model.connector import Account
 from crm_pipelines.model.purpose import Purpose
 from crm_pipelines.store import outbox, push_watch
@@ -118,6 +118,42 @@ def retry_job(crm: str) -> dg.JobDefinition:
     @dg.job(
         name="push_failed_commands",
         description=f"Commands for {crm} that failed, once more.",
+        tags={"crm": crm},
+    )
+    def job() -> None:
+        again()
+
+    return job
+
+
+def redrive_job(crm: str) -> dg.JobDefinition:
+    """A person has mended what was wrong."""
+
+    @dg.op(
+        name="dead_letters_again",
+        description="Dead commands wait for their turn again; the log lists them with what they "
+        "died of. Launch it after what was wrong is mended.",
+        required_resource_keys={"push", "database"},
+        out=dg.Out(dg.Nothing),
+    )
+    def again(context: dg.OpExecutionContext) -> None:
+        for workspace in context.resources.push(crm):
+            dead = outbox.listing(
+                context.resources.database, workspace=workspace, status=Status.DEAD, limit=SHOWN
+            )
+            for row in dead:
+                context.log.info(f"{row['entity']} {row['id']}: {row['error']}")
+            number = outbox.redrive(
+                context.resources.database,
+                workspace,
+                status=Status.DEAD,
+                who=f"run {context.run_id}",
+            )
+            context.add_output_metadata({f"{workspace}_redriven": number})
+
+    @dg.job(
+        name="redrive_dead_letters",
+        description=f"Every dead command for {crm} once more, after a person mended the reason.",
         tags={"crm": crm},
     )
     def job() -> None:

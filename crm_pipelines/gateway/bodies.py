@@ -43,12 +43,12 @@ EXAMPLES: Mapping[Entity, Mapping[str, JsonValue]] = {
 }
 
 
-def _whole(number: Any) -> Any:
+def whole(number: Any) -> Any:
     """JSON knows one kind of number: 7.0 is 7."""
     return int(number) if isinstance(number, float) and number.is_integer() else number
 
 
-Identity = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=LARGEST_ID)]
+Identity = Annotated[int, Field(ge=1, le=LARGEST_ID), BeforeValidator(whole)]
 
 
 def _day(text: str) -> str:

@@ -6,19 +6,19 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, HTTPException, Path, Query
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from crm_pipelines.gateway import problems
 from crm_pipelines.gateway.access import Caller, caller
 from crm_pipelines.gateway.answers import Answer
-from crm_pipelines.gateway.bodies import Body
+from crm_pipelines.gateway.bodies import Body, whole
 from crm_pipelines.model.access import Scope
 from crm_pipelines.model.command import Entity, Kind, Status, Trigger
 from crm_pipelines.store import outbox
 from crm_pipelines.wiring import Wiring
 
 LARGEST = 9_223_372_036_854_775_807
-OutboxId = Annotated[int, Field(ge=1, le=LARGEST)]
+OutboxId = Annotated[int, Field(ge=1, le=LARGEST), BeforeValidator(whole)]
 REFUSALS = problems.described(401, 403, 422, 429, 503)
 
 
@@ -62,10 +62,10 @@ class Retried(Answer):
 
 def routes(wiring: Wiring) -> APIRouter:
     """The end points of the outbox."""
-    router = APIRouter(prefix="/api/pipedrive/outbox", tags=["outbox"])
+    router = APIRouter(prefix="/api/pipedrive", tags=["outbox"])
     reader, admin = (Depends(caller(wiring, scope)) for scope in (Scope.READ, Scope.ADMIN))
 
-    @router.get("", responses=REFUSALS)
+    @router.get("/outbox", responses=REFUSALS)
     def outbox_list(
         status: Annotated[Status | None, Query()] = None,
         entity: Annotated[Entity | None, Query()] = None,
@@ -87,7 +87,7 @@ def routes(wiring: Wiring) -> APIRouter:
         counts = outbox.counts(wiring.database, caller.workspace)
         return Outbox(counts=counts, commands=[_state(row) for row in rows])
 
-    @router.post("/retry", responses={**REFUSALS, **problems.described(400, 413)})
+    @router.post("/retry-outbox", responses={**REFUSALS, **problems.described(400, 413)})
     def outbox_retry(body: Retry, caller: Caller = admin) -> Retried:
         """Dead and failed commands wait for their turn again."""
         number = outbox.redrive(
@@ -95,7 +95,7 @@ def routes(wiring: Wiring) -> APIRouter:
         )
         return Retried(retried=number)
 
-    @router.get("/{id}", responses={**REFUSALS, **problems.described(404)})
+    @router.get("/outbox/{id}", responses={**REFUSALS, **problems.described(404)})
     def outbox_one(
         id: Annotated[int, Path(ge=1, le=LARGEST)],
         caller: Caller = reader,

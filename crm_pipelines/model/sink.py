@@ -36,6 +36,9 @@ class Sink(Protocol):
     write whose answer is lost raises ``OutcomeUnknown``: look before it is sent again.
     """
 
+    def prepare(self, entity: Entity) -> None:
+        """Learn what writing such records takes, and make a place for our id if there is none."""
+
     def create(self, entity: Entity, values: Mapping[str, Any], our_id: str) -> Found:
         """Make a record that carries our id, where the CRM has a place for one."""
 

@@ -181,13 +181,15 @@ class Pier:
     def __init__(self, staging: Staging, key: str, number: int) -> None:
         self._staging, self._key, self._number = staging, key, number
         self._waiting: list[pa.Table] = []
+        self._bytes = 0
         self._landed: list[Chunk] = []
 
     def put(self, records: pa.Table) -> None:
         """The next records of the page."""
         if records.num_rows:
             self._waiting.append(records)
-        if sum(table.nbytes for table in self._waiting) >= CHUNK:
+            self._bytes += records.nbytes
+        if self._bytes >= CHUNK:
             self._land()
 
     def settle(self, first: int) -> list[Chunk]:
@@ -204,6 +206,7 @@ class Pier:
         name = f"{self._number:06d}-{len(self._landed)}"
         records = pa.concat_tables(self._waiting).combine_chunks()
         self._waiting.clear()
+        self._bytes = 0
         self._landed.append(self._staging.land(self._key, PHASE, name, records))
 
 

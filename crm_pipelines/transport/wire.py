@@ -5,18 +5,18 @@ from __future__ import annotations
 import os
 import ssl
 import time
-import zlib
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
+from isal import igzip_lib, isal_zlib
 
 from crm_pipelines.model.errors import Truncated
 from crm_pipelines.transport.timeouts import Timeouts
 
-_GZIP = zlib.MAX_WBITS | 16
+_GZIP = isal_zlib.MAX_WBITS | 16
 
 PIECE = 1 << 16
 """Bytes of a file that are sent at a time."""
@@ -60,15 +60,15 @@ def unpacked(response: httpx.Response) -> Iterator[bytes]:
     if response.headers.get("content-encoding", "").strip().lower() != "gzip":
         yield from response.iter_bytes()
         return
-    stream = zlib.decompressobj(_GZIP)
+    stream = isal_zlib.decompressobj(_GZIP)
     try:
         for part in response.iter_raw():
             packed = part
             while packed:
-                stream = zlib.decompressobj(_GZIP) if stream.eof else stream
+                stream = isal_zlib.decompressobj(_GZIP) if stream.eof else stream
                 yield stream.decompress(packed)
                 packed = stream.unused_data
-    except zlib.error as error:
+    except igzip_lib.IsalError as error:  # type: ignore[misc]  # its stub calls it a value
         raise Truncated(f"the answer cannot be unpacked ({error})") from error
     if not stream.eof:
         raise Truncated("the answer broke off in the middle of what was packed")

@@ -120,6 +120,11 @@ def test_what_cannot_be_sent_is_told_and_stops_nothing(
     assert run.status is dg.DagsterRunStatus.SUCCESS
     assert len(named(sandbox, "persons", "Lead 2")) == 1
     assert (run.tags["push/delivered"], run.tags["push/dead"]) == ("2", "1")
+    local.execute("SELECT set_config('crm_pipelines.origin', 'sync', false)")
+    local.execute("UPDATE app.contacts SET email = 'mended@acme.example' WHERE id = 'c1'")
+    assert runs.whole("redrive_dead_letters").status is dg.DagsterRunStatus.SUCCESS
+    runs.whole("push_warm_leads")
+    assert len(named(sandbox, "persons", "Lead 1")) == 1
 
 
 def test_failed_commands_and_drift(

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from crm_pipelines.connectors.salesforce.ranges import Range, divide, restore, store
-from crm_pipelines.model.window import OVERLAP, Slice
+from crm_pipelines.model.window import Slice
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 FIRST = date(2025, 1, 1)
@@ -54,8 +54,11 @@ def test_next_to_each_other(start: datetime | None, end: datetime | None, pieces
 
 def test_what_changes_meanwhile_is_for_the_closing_range() -> None:
     *others, closing = divide(Slice(), days(5, 5, 5), 3, NOW)
-    assert (closing.start, closing.end, closing.closing) == (NOW - OVERLAP, None, True)
+    midnight = NOW.replace(hour=0)
+    assert (closing.start, closing.end, closing.closing) == (midnight, None, True)
     assert not any(one.closing for one in others)
+    just_after = divide(Slice(), days(5, 5, 5), 3, midnight + timedelta(minutes=5))
+    assert just_after[-1].start == midnight - timedelta(days=1)  # for what commits late
     long_ago = Slice(None, NOW - timedelta(days=100))
     assert not any(one.closing for one in divide(long_ago, days(5, 5, 5), 3, NOW))
 

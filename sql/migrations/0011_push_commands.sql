@@ -13,6 +13,14 @@ CREATE FUNCTION sync.local_table(_entity text) RETURNS text LANGUAGE sql IMMUTAB
                         WHEN 'deal' THEN 'deals' WHEN 'activity' THEN 'activities' END
 $$;
 
+-- Warm leads and changes of records go first, activities after them, repairs last; the numbers are
+-- those of the budget's priorities.
+CREATE FUNCTION sync.push_priority(_entity text, _trigger text)
+RETURNS smallint LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN _trigger = 'reconciliation' THEN 4 WHEN _entity = 'activity' THEN 2 ELSE 1
+           END::smallint
+$$;
+
 -- Creates that may mean the same record of the CRM stand in one lane.
 CREATE FUNCTION sync.lane(_entity text, _row jsonb) RETURNS text LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE _entity
@@ -65,7 +73,7 @@ BEGIN
         INSERT INTO sync.outbox (workspace_id, entity, kind, local_id, trigger, priority, record,
                                  lane, after_id, who)
         SELECT k.workspace_id, _entity, 'create', k.id, _trigger,
-               CASE _trigger WHEN 'reconciliation' THEN 3 ELSE 2 END,
+               sync.push_priority(_entity, _trigger),
                _entity || '/' || k.id, sync.lane(_entity, k.now), k.after_id, session_user
           FROM unnest(_workspaces, _ids, _rows, _after) AS k (workspace_id, id, now, after_id)
          ORDER BY k.workspace_id, k.id
@@ -233,7 +241,8 @@ BEGIN
     added AS (
         INSERT INTO sync.outbox (workspace_id, entity, kind, local_id, remote_id, payload, base,
                                  trigger, priority, record, after_id, who)
-        SELECT c.workspace_id, _entity, 'update', c.id, c.remote_id, c.payload, c.base, 'sync', 2,
+        SELECT c.workspace_id, _entity, 'update', c.id, c.remote_id, c.payload, c.base, 'sync',
+               sync.push_priority(_entity, 'sync'),
                c.record, c.after_id, session_user
           FROM changed AS c
          WHERE NOT EXISTS (SELECT FROM renewed AS r

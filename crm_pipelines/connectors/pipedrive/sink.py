@@ -30,6 +30,10 @@ class PipedriveSink:
         self._api, self._directory = api, directory
         self._lookups = Lookups(api, directory)
 
+    def prepare(self, entity: Entity) -> None:
+        """The list of fields, and our own among them; both are kept for a day."""
+        self._directory.our_code(entity)
+
     def create(self, entity: Entity, values: Mapping[str, Any], our_id: str) -> Found:
         """Make a record; it carries our id in a custom field, but activities cannot."""
         draft = Draft(self._directory, entity, values, our_id=stamp(our_id))

@@ -62,10 +62,11 @@ def divide(part: Slice, by_day: Mapping[date, int], pieces: int, now: datetime) 
     """Ranges of neighbouring days that hold about as many records each.
 
     A record that is changed while others are read leaves its range for the present. So where the
-    slice reaches into the present, all ranges end a while before ``now``, and a closing one, which
-    is asked when they have been read, holds whatever was changed since.
+    slice reaches into the present, all ranges end with the day before (that of a while before
+    ``now``, for what commits late), and a closing one, which is asked when they have been read,
+    holds whatever was changed since. Whole days ask the same questions all day long.
     """
-    present = now - OVERLAP
+    present = _midnight((now - OVERLAP).astimezone(UTC).date())
     end = present if part.end is None else min(part.end, present)
     days = sorted(day for day in by_day if by_day[day] and _within(day, part.start, end))
     goal, held, cuts = sum(by_day[day] for day in days) / max(pieces, 1), 0, list[datetime]()

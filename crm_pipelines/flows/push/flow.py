@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -23,7 +24,7 @@ from crm_pipelines.flows.push.validate import RECORD, check, validate
 from crm_pipelines.flows.push.waiting import work_on
 from crm_pipelines.model.command import Command, Delivery, Entity, Kind, Status, Trigger, Wanted
 from crm_pipelines.model.connector import Account
-from crm_pipelines.model.errors import InvalidData
+from crm_pipelines.model.errors import CrmError, InvalidData
 from crm_pipelines.model.notice import Level, Notify
 from crm_pipelines.model.priority import Priority
 from crm_pipelines.model.purpose import Purpose
@@ -182,7 +183,11 @@ class Push:
         """
         score = self.rules.warm_lead_score
         ids = leads.lead_commands(self.database, self.about, contact_id, score, who)
-        return self.work(ids=ids) if ids else []
+        if len(ids) < 2:
+            return self.work(ids=ids) if ids else []
+        with ThreadPoolExecutor(1, "prepare") as beside:
+            beside.submit(self._prepare, Entity.PERSON)  # while its organization is made
+            return self.work(ids=ids)
 
     def create_deal(
         self,
@@ -232,6 +237,13 @@ class Push:
         if "sinks" in self.__dict__:
             self.sinks.close()
         self.notify.close()
+
+    def _prepare(self, entity: Entity) -> None:
+        try:
+            with self.sinks.borrow(Priority.INTERACTIVE) as opened:
+                opened.sink.prepare(entity)
+        except CrmError as trouble:  # the delivery meets it again, and it is dealt with there
+            self.log.info("nothing could be prepared: %s", trouble)
 
     def _require(self, entity: Entity, kind: Kind, values: Mapping[str, Any]) -> None:
         _, problems = check(entity, kind, values)

@@ -14,7 +14,6 @@ from collections.abc import Callable, Sequence
 
 from crm_pipelines.flows.push.rules import PushRules
 from crm_pipelines.flows.push.targets import post, send_mail
-from crm_pipelines.model.errors import SystemTrouble
 from crm_pipelines.model.notice import Level, Notice
 from crm_pipelines.store import events
 from crm_pipelines.store.database import Database
@@ -96,8 +95,8 @@ class Notices:
         try:
             for one in some:
                 events.announce(self._database, one.show())
-        except SystemTrouble as trouble:
-            LOG.warning("events were not announced: %s", trouble)
+        except Exception as error:  # whatever happens to news, deliveries and later news go on
+            LOG.warning("events were not announced: %s", error)
 
     def _try(self, target: Target, some: Sequence[Notice]) -> None:
         try:

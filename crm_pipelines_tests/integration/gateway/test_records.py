@@ -164,7 +164,7 @@ def test_a_user_is_found(caller: httpx.Client, sandbox: Sandbox) -> None:
 def test_trouble_queues_and_comes_through(
     caller: httpx.Client, sandbox: Sandbox, database_url: str
 ) -> None:
-    first = sandbox.truth("pipedrive", "persons")[0]
+    first = sandbox.truth("pipedrive", "persons")[8]
     sandbox.fault("server_error", system="pipedrive", method="GET", times=0)
     answer = caller.put(f"/api/pipedrive/people/{first['id']}", json={"name": "Later"})
     assert answer.status_code == 202, answer.text
@@ -175,10 +175,14 @@ def test_trouble_queues_and_comes_through(
     assert listed["commands"][0]["id"] == said["outboxId"]
     one = caller.get(f"/api/pipedrive/outbox/{said['outboxId']}").json()
     assert one["status"] in ("pending", "failed") and one["error"]
+    admin = signed(make_key(database_url, Scope.ADMIN))
+    retry = {"ids": [said["outboxId"], 10**12]}
+    answer = caller.post("/api/pipedrive/retry-outbox", json=retry, headers=admin)
+    assert answer.json() == {"retried": int(one["status"] == "failed")}
 
 
 def test_notices_are_streamed(caller: httpx.Client, sandbox: Sandbox, database_url: str) -> None:
-    first = sandbox.truth("pipedrive", "persons")[0]
+    first = sandbox.truth("pipedrive", "persons")[7]
     address = str(caller.base_url)
     with (
         httpx.Client(
@@ -213,7 +217,7 @@ def test_keys_open_what_they_may(
     assert browser.get("/api/pipedrive/outbox", headers=reader).status_code == 200
     retry = {"ids": [1]}
     assert (
-        browser.post("/api/pipedrive/outbox/retry", json=retry, headers=reader).status_code == 403
+        browser.post("/api/pipedrive/retry-outbox", json=retry, headers=reader).status_code == 403
     )
     assert person(sandbox, first["id"])["name"] == first["name"]
     wanted = "SELECT count(*) FROM sync.outbox WHERE payload->>'name' = 'Somebody else'"

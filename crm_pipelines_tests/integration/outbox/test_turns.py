@@ -135,8 +135,8 @@ def test_the_urgent_go_first(seller: Seller, desk: Desk) -> None:
     with desk.database.transaction() as connection:
         outbox.enqueue(connection, Wanted(**{**vars(wanted), "priority": 4, "remote_id": 6}))
         outbox.enqueue(connection, wanted)
-    assert [command.priority for command in desk.due()] == [1, 2, 4]
-    assert desk.due(most=1)[0].remote_id == 5
+    assert [command.priority for command in desk.due()] == [1, 1, 4]
+    assert desk.due()[-1].remote_id == 6
 
 
 def test_another_tenant_sees_nothing(seller: Seller, desk: Desk) -> None:
