@@ -17,7 +17,8 @@ from crm_pipelines.model.command import Entity, Kind, Status, Trigger
 from crm_pipelines.store import outbox
 from crm_pipelines.wiring import Wiring
 
-LARGEST = 9_223_372_036_854_775_807
+LARGEST = 9_007_199_254_740_991
+"""The largest whole number that every program reads right from JSON."""
 OutboxId = Annotated[int, Field(ge=1, le=LARGEST), BeforeValidator(whole)]
 REFUSALS = problems.described(401, 403, 422, 429, 503)
 

@@ -50,7 +50,7 @@ def standing(
         url = stack.enter_context(databases.clone())
         sandbox = start_sandbox(filled_home, folder / "sandbox", stack)
         values = variables(sandbox.url, url, folder / "home")
-        values |= {"CRM_GATEWAY_PORT": str(free_port())}
+        values |= {"CRM_GATEWAY_PORT": str(free_port()), "CRM_GATEWAY_CALLS_PER_MINUTE": "100000"}
         values |= app_variables(sandbox.url) if app else {}
         stack.enter_context(gateway_process(values, folder))
         yield Standing(sandbox, url, values, folder)

@@ -234,7 +234,7 @@ def test_sizes_and_rates_are_limited(
     assert browser.put(path, content=huge, headers=headers).status_code == 413
     pieces = (huge[at : at + 65536] for at in range(0, len(huge), 65536))
     assert browser.put(path, content=pieces, headers=headers).status_code == 413
-    local.run("UPDATE sync.api_keys SET used = 10000, minute_at = now()")
+    local.run("UPDATE sync.api_keys SET used = 1000000, minute_at = now()")
     answer = browser.put(path, json={"name": "x"}, headers=headers)
     assert answer.status_code == 429
     assert 0 < int(answer.headers["retry-after"]) <= 60
