@@ -143,7 +143,7 @@ def block_chunks(staging: Path) -> None:
     for fetched in staging.glob("*/*/fetch"):
         for number in range(20):
             with suppress(FileExistsError):  # it is being written at this moment
-                (fetched / f"{number:06d}.arrow.part").mkdir()
+                (fetched / f"{number:06d}-0.arrow.part").mkdir()
 
 
 def unblock_chunks(staging: Path) -> None:
