@@ -8,6 +8,7 @@ from psycopg import sql
 
 from crm_pipelines.store.database import Connection
 from crm_pipelines.store.mirror_table import DIGEST, Target, statement
+from crm_pipelines.store.queries import query
 from crm_pipelines.store.spelling import Spelled, copy_lines
 
 _NO_OPTIONS, _FROZEN = sql.SQL(""), sql.SQL(" (FREEZE)")
@@ -42,11 +43,16 @@ def fill_bare(connection: Connection, target: Target, chunk: Spelled) -> int:
 def _copy(
     connection: Connection, target: Target, chunk: Spelled, options: sql.SQL = _NO_OPTIONS
 ) -> int:
+    """The time of writing is said, not left to the column's default: a default that changes from
+    row to row makes PostgreSQL insert row by row, and leave pages that vacuum has to write again.
+    """
     living = _living(target, chunk)
-    names = ("workspace_id", "_run_id", *target.columns, DIGEST)
+    names = ("workspace_id", "_run_id", "_synced_at", *target.columns, DIGEST)
     columns = sql.SQL(", ").join(sql.Identifier(name) for name in names)
     copying = sql.SQL("COPY {} ({}) FROM STDIN{}").format(target.table, columns, options)
-    marks = (target.workspace, target.run)
+    row = connection.execute(query("mirror.moment")).fetchone()
+    assert row is not None
+    marks = (target.workspace, target.run, row["moment"])
     return copy_lines(connection, copying, living.lines, (living.digests,), marks)
 
 

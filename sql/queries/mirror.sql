@@ -65,6 +65,10 @@ SELECT NOT EXISTS (SELECT FROM {table} WHERE workspace_id = %(workspace)s)
                     WHERE workspace_id = %(workspace)s AND crm = %(crm)s AND stream = %(stream)s)
        AS fresh;
 
+-- name: moment
+-- Now, as COPY reads it.
+SELECT clock_timestamp()::text AS moment;
+
 -- name: take_stock
 -- Without this the planner takes the table for a small one until autovacuum has come by.
 ANALYZE {table} (workspace_id, id);
