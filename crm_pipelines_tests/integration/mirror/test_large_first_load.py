@@ -61,6 +61,13 @@ def test_all_is_there_and_the_indexes_are_what_they_were(
     assert rows == [{**one, "amount": Decimal(one["amount"])} for one in wanted]
 
 
+def test_pages_are_left_as_vacuum_would_leave_them(loads: Loads, chunks: list[pa.Table]) -> None:
+    loads(*chunks)
+    statement = "SELECT relpages, relallvisible FROM pg_class WHERE oid = 'made.people'::regclass"
+    (row,) = loads.query(statement)
+    assert row["relallvisible"] == row["relpages"] > 0
+
+
 def test_few_records_leave_the_indexes_alone(loads: Loads) -> None:
     before = loads.indexes()
     assert loads(people(1, 100)).created == 100
