@@ -53,6 +53,11 @@ class Door:
         self._timeouts = timeouts or Timeouts.model_validate({})
         self._client = connect(base_url, self._timeouts)
 
+    @property
+    def address(self) -> str:
+        """Where it leads."""
+        return self._base_url
+
     def send(self, call: Call) -> httpx.Response:
         """The whole answer to a call. Raises the errors of ``model.errors``."""
         return self._persist(call, lambda: self._once(call))

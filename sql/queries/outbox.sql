@@ -40,9 +40,9 @@ SELECT id FROM sync.hold_back(%(ids)s::bigint[]) AS id;
 SELECT * FROM sync.claim(%(worker)s, %(ids)s::bigint[], %(versions)s::integer[]) ORDER BY id;
 
 -- name: mark_sent
--- The first request leaves now.
-UPDATE sync.outbox SET sent_at = coalesce(sent_at, clock_timestamp()),
-                       updated_at = clock_timestamp()
+-- A write of this command leaves now; of several attempts the last one counts, since those before
+-- it were looked for. No row: the command is somebody else's by now.
+UPDATE sync.outbox SET sent_at = clock_timestamp(), updated_at = clock_timestamp()
  WHERE id = %(id)s AND version = %(version)s AND status = 'sending'
 RETURNING sent_at;
 

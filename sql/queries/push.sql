@@ -36,13 +36,6 @@ UPDATE sync.outbox SET next_attempt_at = %(until)s, updated_at = clock_timestamp
                  AND priority >= %(priority)s AND next_attempt_at < %(until)s
                  FOR NO KEY UPDATE SKIP LOCKED);
 
--- name: stamp
--- A write of this command leaves now; of several attempts the last one counts, since those before
--- it were looked for. No row: the command is somebody else's by now.
-UPDATE sync.outbox SET sent_at = clock_timestamp(), updated_at = clock_timestamp()
- WHERE id = %(id)s AND version = %(version)s AND status = 'sending'
-RETURNING id;
-
 -- name: unsend
 -- The request is known not to have been applied.
 UPDATE sync.outbox SET sent_at = NULL WHERE id = %(id)s AND version = %(version)s;

@@ -6,13 +6,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from crm_pipelines.connectors.pipedrive.answers import classify, observe
 from crm_pipelines.connectors.pipedrive.api import Api, Record
 from crm_pipelines.connectors.pipedrive.bodies import SEEN_FIRST
 from crm_pipelines.connectors.pipedrive.directory import Directory, address_key, label_key
 from crm_pipelines.connectors.pipedrive.drafts import Draft
-from crm_pipelines.connectors.pipedrive.login import log_in
 from crm_pipelines.connectors.pipedrive.lookups import Lookups, path, stamp
+from crm_pipelines.connectors.pipedrive.opening import open_door
 from crm_pipelines.connectors.pipedrive.settings import PipedriveSettings
 from crm_pipelines.model.call import Budget
 from crm_pipelines.model.command import Entity
@@ -20,7 +19,6 @@ from crm_pipelines.model.errors import CrmError, GoneError, OutcomeUnknown
 from crm_pipelines.model.memory import Memory
 from crm_pipelines.model.sink import Found
 from crm_pipelines.model.tokens import TokenStore
-from crm_pipelines.transport.door import Door
 
 
 class PipedriveSink:
@@ -115,18 +113,9 @@ def open_sink(
     settings: PipedriveSettings, budget: Budget, tokens: TokenStore, memory: Memory
 ) -> PipedriveSink:
     """Open the account that the settings name, for writing."""
-    login, address = log_in(settings, tokens)
-    door = Door(
-        "Pipedrive",
-        address,
-        budget=budget,
-        login=login,
-        classify=classify,
-        observe=observe,
-        timeouts=settings,
-    )
+    door = open_door(settings, budget, tokens)
     api = Api(door)
-    return PipedriveSink(api, Directory(api, memory, address))
+    return PipedriveSink(api, Directory(api, memory, door.address))
 
 
 def _present(record: Any, entity: Entity, remote_id: int) -> Any:

@@ -6,13 +6,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
-from crm_pipelines.connectors.pipedrive.answers import classify, observe
 from crm_pipelines.connectors.pipedrive.census import IDS_PER_CALL, alive, list_ids
 from crm_pipelines.connectors.pipedrive.costs import price
 from crm_pipelines.connectors.pipedrive.declaration import PipedriveStream
 from crm_pipelines.connectors.pipedrive.listed import Listed, inside, marker, read_list, to_table
-from crm_pipelines.connectors.pipedrive.login import log_in
 from crm_pipelines.connectors.pipedrive.numbered_pages import read_numbered
+from crm_pipelines.connectors.pipedrive.opening import open_door
 from crm_pipelines.connectors.pipedrive.parameters import list_parameters
 from crm_pipelines.connectors.pipedrive.probe import introduce, probe, whole_price
 from crm_pipelines.connectors.pipedrive.settings import PipedriveSettings
@@ -148,15 +147,4 @@ class PipedriveSource:
 
 def open_source(settings: PipedriveSettings, budget: Budget, tokens: TokenStore) -> PipedriveSource:
     """Open the account that the settings name."""
-    login, address = log_in(settings, tokens)
-    return PipedriveSource(
-        Door(
-            "Pipedrive",
-            address,
-            budget=budget,
-            login=login,
-            classify=classify,
-            observe=observe,
-            timeouts=settings,
-        )
-    )
+    return PipedriveSource(open_door(settings, budget, tokens))

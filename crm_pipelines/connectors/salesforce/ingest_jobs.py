@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from crm_pipelines.connectors.salesforce.csv_pages import read_page
+from crm_pipelines.connectors.salesforce.polling import pauses
 from crm_pipelines.model.call import Call
 from crm_pipelines.model.errors import CrmError, FatalError, GoneError, OutcomeUnknown, Truncated
 from crm_pipelines.model.writing import Operation, Writing
@@ -18,9 +19,6 @@ from crm_pipelines.transport.door import Door
 if TYPE_CHECKING:
     import httpx
     import pyarrow as pa
-
-FIRST_PAUSE, GROWTH, LONGEST_PAUSE = 0.3, 1.6, 15.0
-"""Seconds between polls: every poll counts against the org's quota."""
 
 TERMINAL = ("JobComplete", "Failed", "Aborted")
 CLOSINGS = 3
@@ -78,15 +76,14 @@ class Jobs:
     def wait(self, job: str) -> Shown:
         """The job when it has ended, well or not. Raises ``FatalError`` when it takes too long."""
         give_up_at = time.monotonic() + self._wait_seconds
-        pause = FIRST_PAUSE
+        waits = pauses()
         while (shown := self.look(job))["state"] not in TERMINAL:
             if time.monotonic() > give_up_at:
                 raise FatalError(
                     f"Salesforce's job {job} is not done after {self._wait_seconds} s: write the "
                     "same rows again to go on with it, or raise SALESFORCE_JOB_WAIT_SECONDS"
                 )
-            time.sleep(pause)
-            pause = min(pause * GROWTH, LONGEST_PAUSE)
+            time.sleep(next(waits))
         return shown
 
     def results(

@@ -6,13 +6,11 @@ import json
 import re
 import time
 
+from crm_pipelines.connectors.salesforce.polling import pauses
 from crm_pipelines.connectors.salesforce.settings import SalesforceSettings
 from crm_pipelines.model.call import Call
 from crm_pipelines.model.errors import CrmError, FatalError
 from crm_pipelines.transport.door import Door
-
-FIRST_PAUSE, GROWTH, LONGEST_PAUSE = 0.3, 1.6, 15.0
-"""Seconds between polls: every poll counts against the org's quota."""
 
 _TOO_WIDE = re.compile(r"QUERY_TIMEOUT|retried more than", re.IGNORECASE)
 
@@ -47,9 +45,9 @@ class QueryJobs:
         Raises ``JobFailed`` with Salesforce's reason, ``FatalError`` when the patience is over.
         """
         give_up_at = time.monotonic() + self._settings.job_wait_seconds
-        pause = FIRST_PAUSE
+        waits = pauses()
         while True:
-            time.sleep(pause)
+            time.sleep(next(waits))
             state = json.loads(self._door.send(Call("GET", _path(job, version))).content)
             if state["state"] == "JobComplete":
                 rows = state.get("numberRecordsProcessed")
@@ -64,7 +62,6 @@ class QueryJobs:
                     "s: run the same command again to go on with it, or raise "
                     "SALESFORCE_JOB_WAIT_SECONDS"
                 )
-            pause = min(pause * GROWTH, LONGEST_PAUSE)
 
     def delete(self, job: str, version: str) -> None:
         """Tidy up; a job that stays behind goes by itself after seven days."""

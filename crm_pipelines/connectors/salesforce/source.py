@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 
-from crm_pipelines.connectors.salesforce.answers import classify, observe
 from crm_pipelines.connectors.salesforce.census import Census
 from crm_pipelines.connectors.salesforce.describe import columns, described, stamp_of
-from crm_pipelines.connectors.salesforce.login import log_in
+from crm_pipelines.connectors.salesforce.opening import open_door
 from crm_pipelines.connectors.salesforce.probe import introduce, probe, whole_price
 from crm_pipelines.connectors.salesforce.reading import Reading
 from crm_pipelines.connectors.salesforce.settings import SalesforceSettings
@@ -106,14 +105,4 @@ def open_source(
     settings: SalesforceSettings, budget: Budget, tokens: TokenStore
 ) -> SalesforceSource:
     """Open the org that the settings name."""
-    login, address = log_in(settings, tokens)
-    door = Door(
-        "Salesforce",
-        address,
-        budget=budget,
-        login=login,
-        classify=classify,
-        observe=observe,
-        timeouts=settings,
-    )
-    return SalesforceSource(door, settings)
+    return SalesforceSource(open_door(settings, budget, tokens), settings)

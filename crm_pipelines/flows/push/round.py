@@ -17,8 +17,9 @@ from crm_pipelines.model.command import Command, Entity
 from crm_pipelines.model.memory import Memory
 from crm_pipelines.model.notice import Notify
 from crm_pipelines.model.sink import Found
+from crm_pipelines.store import outbox
 from crm_pipelines.store.database import Database
-from crm_pipelines.store.outbox import ClaimLost, Worker
+from crm_pipelines.store.outbox import Worker
 
 LATELY_SECONDS = 15.0
 """How long what was read for a whole round is taken for what is there."""
@@ -85,6 +86,4 @@ class Round:
 
     def stamp(self, command: Command) -> None:
         """A write of this command leaves now. Raises ``ClaimLost`` before it does."""
-        values = {"id": command.id, "version": command.version}
-        if not self.database.run("push.stamp", values):
-            raise ClaimLost(f"command {command.id} is in another worker's hands")
+        outbox.mark_sent(self.database, command)

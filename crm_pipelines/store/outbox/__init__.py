@@ -16,7 +16,6 @@ from crm_pipelines.store.outbox.settlement import (
     release,
 )
 from crm_pipelines.store.outbox.turns import claim, due
-from crm_pipelines.store.outbox.waiting import wait_for_work
 from crm_pipelines.store.outbox.workers import Worker, recover
 
 __all__ = [
@@ -36,5 +35,4 @@ __all__ = [
     "recover",
     "redrive",
     "release",
-    "wait_for_work",
 ]

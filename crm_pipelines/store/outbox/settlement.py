@@ -19,7 +19,7 @@ class ClaimLost(CrmError):
 
 
 def mark_sent(database: Database, command: Command) -> datetime:
-    """The first request of a create leaves now; since when it may be in the CRM.
+    """A write of a command leaves now; since when it may be in the CRM.
 
     Raises ``ClaimLost``: then nothing must be sent.
     """

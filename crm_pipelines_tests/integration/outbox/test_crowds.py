@@ -13,6 +13,7 @@ import pytest
 from crm_pipelines.model.errors import SystemTrouble
 from crm_pipelines.store import outbox
 from crm_pipelines.store.database import Database
+from crm_pipelines.store.push_watch import News
 from crm_pipelines_tests.integration.outbox.clerk import clerk
 from crm_pipelines_tests.integration.outbox.desk import Crm, Desk, check
 from crm_pipelines_tests.integration.outbox.seller import Seller
@@ -222,19 +223,12 @@ def test_a_busy_day(seller: Seller, database: Database) -> None:
 
 def test_who_waits_hears_of_work(seller: Seller, database: Database) -> None:
     heard: list[bool] = []
-    asked = threading.Event()
-
-    def nothing_yet() -> bool:
-        asked.set()
-        return False
-
-    waiting = threading.Thread(
-        target=lambda: heard.append(outbox.wait_for_work(database, 60, nothing_yet))
-    )
-    waiting.start()
-    asked.wait()
-    seller.contact("c", warmness_score=5)
-    waiting.join()
+    with News(database) as news:
+        assert news.wait(0.05) is False
+        waiting = threading.Thread(target=lambda: heard.append(news.wait(60)))
+        waiting.start()
+        seller.contact("c", warmness_score=5)
+        waiting.join()
+        seller.contact("d", warmness_score=5)
+        assert news.wait(60) is True  # also of what came while nobody waited
     assert heard == [True]
-    assert outbox.wait_for_work(database, 0.05) is False
-    assert outbox.wait_for_work(database, 60, lambda: True) is True
