@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from crm_pipelines.model.call import Budget, Limits
 from crm_pipelines.model.errors import ConfigurationError, Unreachable
+from crm_pipelines.model.event import Asker, Events
+from crm_pipelines.model.hook import Hooks
 from crm_pipelines.model.memory import Memory
 from crm_pipelines.model.sink import Sink
 from crm_pipelines.model.source import Source
@@ -18,6 +20,8 @@ from crm_pipelines.model.tokens import Consent, Tokens, TokenStore
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+Opened = TypeVar("Opened")
+
 
 @dataclass(frozen=True)
 class Connector:
@@ -27,7 +31,8 @@ class Connector:
     ``open`` gives a source that pays from the given budget; ``configured`` says whether they
     point at a real account. ``sandbox`` gives the variables that point at the simulated CRM at a
     URL. ``named_views`` maps a stream to the stream that holds the names of its custom fields.
-    ``consent`` is there where people grant access in a browser, ``sink`` where we write.
+    ``consent`` is there where people grant access in a browser, ``sink`` where we write,
+    ``events`` where webhooks are understood and ``hooks`` where we can have them made.
     """
 
     name: str
@@ -42,6 +47,8 @@ class Connector:
     named_views: Mapping[str, str]
     consent: Consent | None = None
     sink: Callable[[Any, Budget, TokenStore, Memory], Sink] | None = None
+    events: Events | None = None
+    hooks: Callable[[Any, Budget, TokenStore], Hooks] | None = None
 
 
 @dataclass(frozen=True)
@@ -95,20 +102,35 @@ class Account:
 
     def open(self, budget: Budget) -> Source:
         """Log in; calls are paid from the budget. Raises ``CircuitOpen``, and errors of logins."""
-        budget.admit()
-        try:
-            return self.connector.open(self.settings, budget, self.tokens())
-        except Unreachable as trouble:
-            budget.report(trouble)
-            raise
+        return self._open(budget, lambda: self.connector.open(self.settings, budget, self.tokens()))
 
     def open_sink(self, budget: Budget) -> Sink:
         """The same for writing. Raises ``ConfigurationError`` where nothing is written to."""
-        if self.connector.sink is None:
+        sink = self.connector.sink
+        if sink is None:
             raise ConfigurationError(f"{self.connector.title} is only read, not written to")
+        return self._open(budget, lambda: sink(self.settings, budget, self.tokens(), self.memory()))
+
+    def open_asker(self, budget: Budget) -> Asker:
+        """The same for records that events are about. Raises ``ConfigurationError``."""
+        events = self.connector.events
+        if events is None:
+            raise ConfigurationError(f"webhooks of {self.connector.title} are not understood")
+        return self._open(
+            budget, lambda: events.ask(self.settings, budget, self.tokens(), self.memory())
+        )
+
+    def open_hooks(self, budget: Budget) -> Hooks:
+        """The same for managing webhooks. Raises ``ConfigurationError``."""
+        hooks = self.connector.hooks
+        if hooks is None:
+            raise ConfigurationError(f"{self.connector.title} has no webhooks that we can make")
+        return self._open(budget, lambda: hooks(self.settings, budget, self.tokens()))
+
+    def _open(self, budget: Budget, open_: Callable[[], Opened]) -> Opened:
         budget.admit()
         try:
-            return self.connector.sink(self.settings, budget, self.tokens(), self.memory())
+            return open_()
         except Unreachable as trouble:
             budget.report(trouble)
             raise
