@@ -9,7 +9,7 @@ from fastapi import FastAPI, Response
 from fastapi.responses import PlainTextResponse
 
 from crm_pipelines import __version__
-from crm_pipelines.gateway import consent, leads, problems, queue, stream, updates
+from crm_pipelines.gateway import consent, leads, problems, queue, stream, timeline, updates
 from crm_pipelines.gateway.inline import Inline
 from crm_pipelines.gateway.sizes import LimitedBodies
 from crm_pipelines.reports.health import Health, State
@@ -48,6 +48,7 @@ def create_app(wiring: Wiring) -> FastAPI:
         updates.routes(wiring, inline),
         leads.routes(wiring, inline),
         queue.routes(wiring),
+        timeline.routes(wiring),
         stream.routes(wiring),
         consent.routes(wiring),
     ):
