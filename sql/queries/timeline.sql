@@ -43,7 +43,7 @@ SELECT e.*
         WHERE m.workspace_id = c.workspace_id AND m.contact_id = c.id
         UNION ALL
        SELECT 'stage_' || h.id, 'stage',
-              CASE WHEN h.previous_stage_id IS NULL THEN 'first' ELSE 'next' END, h.changed_at,
+              CASE WHEN h.previous_stage_id IS NULL THEN 'first' ELSE 'next' END, h.moved_at,
               concat(coalesce(d.title, 'Deal ' || d.id), ': ',
                      coalesce(old.name, h.previous_stage_id::text) || ' → ',
                      coalesce(new.name, h.stage_id::text)),
@@ -51,7 +51,8 @@ SELECT e.*
               jsonb_build_object(
                   'deal_id', h.deal_id, 'stage_id', h.stage_id, 'stage', new.name,
                   'previous_stage_id', h.previous_stage_id, 'previous_stage', old.name,
-                  'user_id', h.user_id, 'value', h.value, 'currency', h.currency)
+                  'user_id', h.changed_by_user_id, 'value', h.deal_value, 'currency', h.currency,
+                  'probability', h.probability)
          FROM (SELECT r.id, r.title FROM {deals} AS r
                 WHERE r.workspace_id = c.workspace_id AND r.person_id = c.pipedrive_person_id
                   AND r._deleted_at IS NULL

@@ -90,12 +90,15 @@ def test_everything_in_one_order(
     linked = activity(local, me, "2002-01-01T00:00Z", remote=theirs["call"])
     orphan = activity(local, me, "2003-01-01T00:00Z", remote=gone)
     activity(local, contact(local), "2004-01-01T00:00Z")
-    for moment, stage, previous in (("2005-01-01", first, None), ("2006-01-01", second, first)):
+    for came, left, stage, previous in (
+        ("2005-01-01", "2006-01-01", first, None),
+        ("2006-01-01", None, second, first),
+    ):
         local.run(
-            "INSERT INTO sync.stage_history (workspace_id, crm, deal_id, stage_id,"
-            "                                previous_stage_id, changed_at, source)"
-            " VALUES ('default', 'pipedrive', %s, %s, %s, %s, 'webhook')",
-            *(deal, stage, previous, moment),
+            "INSERT INTO sync.stage_history (workspace_id, crm, deal_id, stage_id, source,"
+            "                                previous_stage_id, changed_at, moved_at, left_at)"
+            " VALUES ('default', 'pipedrive', %s, %s, 'webhook', %s, %s, %s, %s)",
+            *(deal, stage, previous, came, came, left),
         )
     message = {"direction": "received", "channel": "email", "sentAt": "2007-01-01T00:00:00+02:00"}
     sent = caller.post(f"/api/contacts/{me}/messages", json={**message, "subject": "Re: offer"})
