@@ -25,7 +25,9 @@ class Company:
         self.changes = Changes(world.database, world.clock, self.records, self.fields)
         self.index = SearchIndex(world.database, self.fields)
         self.changes.listen(self.index.hear)
-        self.deliveries = Deliveries(world.clock, self.records, self.fields, self.limits)
+        self.deliveries = Deliveries(
+            world.clock, self.records, self.fields, self.limits, world.database
+        )
         self.changes.listen(self.deliveries.hear)
         self.filters = Filters(self.records, self.fields)
         self.access = Access(world.database, world.clock)

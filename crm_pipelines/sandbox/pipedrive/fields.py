@@ -51,6 +51,15 @@ class Fields:
         """The custom ones."""
         return [field for field in self.of(collection) if field["is_custom_field"]]
 
+    def types(self, collection: str) -> dict[str, str]:
+        """Types of all fields by code."""
+        found = self._database.rows(
+            "SELECT code, json_extract(body, '$.field_type') FROM pipedrive_fields"
+            " WHERE collection = ?",
+            (collection,),
+        )
+        return dict(found)
+
     def put(self, collection: str, definitions: Iterable[Record]) -> None:
         """Add definitions, or replace those with the same code in their place."""
         with self._database.transaction() as connection:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -12,7 +13,10 @@ from crm_pipelines.sandbox.pipedrive.company import Company
 
 
 def routes(company: Company) -> list[Route]:
-    """Credentials, and what became of webhook deliveries."""
+    """Credentials, and webhooks with what became of their deliveries.
+
+    Doubled, shuffled, late and dropped events are limits: ``PATCH /sandbox/pipedrive/limits``.
+    """
 
     async def credentials(request: Request) -> Response:
         """Show them, or replace some: ``{"api_token": …, "client_id": …, "client_secret": …}``."""
@@ -25,7 +29,30 @@ def routes(company: Company) -> list[Route]:
         """Every attempt and every loss, oldest first."""
         return JSONResponse(company.deliveries.log())
 
+    async def webhooks(_: Request) -> Response:
+        """Every webhook, with failures, ban and the number of deliveries that wait."""
+        return JSONResponse(await run_in_threadpool(company.deliveries.show))
+
+    async def ban(request: Request) -> Response:
+        """Ban a webhook now: ``{"seconds": n}``, or ``{}`` for as long as bans take here."""
+        seconds = (await request.json()).get("seconds")
+        wait = None if seconds is None else float(seconds)
+        await run_in_threadpool(company.deliveries.ban, request.path_params["identity"], wait)
+        return await webhooks(request)
+
+    async def remove(request: Request) -> Response:
+        """Delete a webhook now, as Pipedrive does after days without success: nobody is told."""
+        number = request.path_params["identity"]
+        if await run_in_threadpool(company.records.get, "webhooks", number) is None:
+            raise KeyError(f"webhook {number}")
+        await run_in_threadpool(company.records.remove, "webhooks", number)
+        return Response(status_code=204)
+
+    one = "/sandbox/pipedrive/webhooks/{identity:int}"
     return [
         Route("/sandbox/pipedrive/credentials", guarded(credentials), methods=["GET", "PATCH"]),
         Route("/sandbox/pipedrive/deliveries", deliveries, methods=["GET"]),
+        Route("/sandbox/pipedrive/webhooks", webhooks, methods=["GET"]),
+        Route(one, guarded(remove), methods=["DELETE"]),
+        Route(f"{one}/ban", guarded(ban), methods=["POST"]),
     ]

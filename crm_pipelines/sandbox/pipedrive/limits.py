@@ -48,5 +48,11 @@ LIMITS: dict[str, int] = {
     # Webhooks: places for each user, pace of retries and bans in percent of the real one.
     "webhooks_per_user": 40,
     "webhook_time_scale_percent": 100,
+    # Webhooks in trouble: each event so often, in another order among so many, up to so much
+    # late, or (1) lost as in a ban.
+    "webhook_copies": 1,
+    "webhook_shuffle": 0,
+    "webhook_delay_milliseconds": 0,
+    "webhook_drop": 0,
 }
 """Defaults by name."""

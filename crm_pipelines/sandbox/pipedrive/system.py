@@ -42,8 +42,9 @@ class Pipedrive:
         return path.startswith(PATHS)
 
     def populate(self) -> None:
-        """Fill an empty company."""
+        """Fill an empty company; deliveries that an earlier sandbox left undone go on."""
         fill(self._company, self._world)
+        self._company.deliveries.go_on()
 
     def refuse(self, kind: str) -> Response:
         """The answers that a fault replaces ours with."""

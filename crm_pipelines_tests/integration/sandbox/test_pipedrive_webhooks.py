@@ -3,69 +3,20 @@
 from __future__ import annotations
 
 import base64
-import json
-import threading
-import time
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 
+from crm_pipelines_tests.receiver import Receiver, receiving, wait_for
 from crm_pipelines_tests.sandbox_process import Sandbox
-
-
-class Receiver(ThreadingHTTPServer):
-    """Keeps what arrives; answers with the statuses it was told, then 200."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.got: list[tuple[dict[str, str], dict[str, Any]]] = []
-        self.statuses: list[int] = []
-        self.always: int | None = None
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}/in"
-
-    def bodies(self) -> list[dict[str, Any]]:
-        return [body for _, body in list(self.got)]
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: Receiver
-
-    def do_POST(self) -> None:
-        raw = self.rfile.read(int(self.headers["content-length"]))
-        status = self.server.statuses.pop(0) if self.server.statuses else 200
-        self.server.got.append((dict(self.headers.items()), json.loads(raw)))
-        self.send_response(self.server.always or status)
-        self.send_header("content-length", "0")
-        self.end_headers()
-
-    def log_message(self, *_: Any) -> None:
-        """Quiet."""
 
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    with Receiver() as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
+    with receiving() as server:
         yield server
-        server.shutdown()
-        thread.join()
-
-
-def wait_for(condition: Callable[[], Any]) -> None:
-    """Until it holds; a minute is for broken code, not for slow machines."""
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, "did not happen"
-        time.sleep(0.01)
 
 
 def subscribe(client: httpx.Client, receiver: Receiver, **more: Any) -> dict[str, Any]:
