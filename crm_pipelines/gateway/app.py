@@ -9,9 +9,20 @@ from fastapi import FastAPI, Response
 from fastapi.responses import PlainTextResponse
 
 from crm_pipelines import __version__
-from crm_pipelines.gateway import consent, leads, problems, queue, stream, timeline, updates
+from crm_pipelines.gateway import (
+    consent,
+    deliveries,
+    leads,
+    problems,
+    queue,
+    stream,
+    timeline,
+    updates,
+)
 from crm_pipelines.gateway.inline import Inline
+from crm_pipelines.gateway.rules import learning
 from crm_pipelines.gateway.sizes import LimitedBodies
+from crm_pipelines.gateway.webhooks.route import Webhooks
 from crm_pipelines.reports.health import Health, State
 from crm_pipelines.wiring import Wiring
 
@@ -27,12 +38,14 @@ METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 def create_app(wiring: Wiring) -> FastAPI:
     """The application over this environment; whoever built the wiring closes it."""
     inline = Inline(wiring)
+    webhooks = Webhooks(wiring)
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
-        for workspace in wiring.settings.workspaces:
-            inline.push(workspace)  # triggers of the local side learn the rules before any call
-        yield
+        # triggers of the local side learn the rules before any call
+        with learning(wiring.settings.workspaces, inline.push):
+            async with webhooks.running():
+                yield
         inline.close()
 
     app = FastAPI(
@@ -44,10 +57,12 @@ def create_app(wiring: Wiring) -> FastAPI:
     )
     problems.install(app)
     app.add_middleware(LimitedBodies)
+    app.router.routes.append(webhooks.route)
     for routes in (
         updates.routes(wiring, inline),
         leads.routes(wiring, inline),
         queue.routes(wiring),
+        deliveries.routes(wiring),
         timeline.routes(wiring),
         stream.routes(wiring),
         consent.routes(wiring),

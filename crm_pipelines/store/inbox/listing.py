@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from crm_pipelines.model.audit import Entry
 from crm_pipelines.model.event import State
+from crm_pipelines.store import audit
 from crm_pipelines.store.database import Database
 from crm_pipelines.store.queries import query
 
@@ -47,17 +49,20 @@ def replay(
     *,
     ids: Sequence[int] = (),
     status: State | None = None,
-    who: str = "",
+    who: str,
 ) -> int:
     """These, or all of a status, wait for their turn again as if new; how many that were.
 
-    Those that wait already are passed over. ``who`` wants it, for the audit log.
+    Those that wait already are passed over. The audit log tells ``who`` wanted it.
     """
     values = {"workspace": workspace, "ids": list(ids), "status": status}
     with database.transaction() as connection:
         rows = connection.execute(query("inbox.replay"), values).fetchall()
         if rows:
             connection.execute(query("inbox.announce"))
+            said = {"ids": list(ids), "status": status, "replayed": len(rows)}
+            entry = Entry("inbox.replay", workspace, subject="inbox", who=who, details=said)
+            audit.append(connection, entry)
     return len(rows)
 
 
