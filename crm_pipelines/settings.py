@@ -10,8 +10,10 @@ import os
 from collections.abc import Mapping
 from datetime import date
 from functools import cached_property
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, TypeVar
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
@@ -55,6 +57,23 @@ def _keys(given: SecretStr) -> SecretStr:
     return given
 
 
+def _public(url: str) -> str:
+    parts = urlsplit(url)
+    if url and (parts.scheme not in ("http", "https") or not parts.hostname):
+        raise ValueError("must be scheme, host and port, like https://crm.example.com")
+    if parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc:
+        raise ValueError("must have no path, query or user: scheme, host and port only")
+    return url.rstrip("/")
+
+
+def _proxies(addresses: str) -> str:
+    parts = [part.strip() for part in addresses.split(",")]
+    for part in parts:
+        if part != "*":
+            ip_network(part)
+    return ",".join(parts)
+
+
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -78,8 +97,13 @@ class Settings(BaseModel):
     )
     gateway_host: str = Field("127.0.0.1", alias="CRM_GATEWAY_HOST")
     gateway_port: Port = Field(8000, alias="CRM_GATEWAY_PORT")
+    public_url: Annotated[str, AfterValidator(_public)] = Field("", alias="CRM_PUBLIC_URL")
     gateway_calls_per_minute: int = Field(600, alias="CRM_GATEWAY_CALLS_PER_MINUTE", ge=1)
     gateway_wait_seconds: float = Field(10.0, alias="CRM_GATEWAY_WAIT_SECONDS", ge=0, le=300)
+    trusted_proxies: Annotated[str, AfterValidator(_proxies)] = Field(
+        "127.0.0.1,::1", alias="CRM_GATEWAY_TRUSTED_PROXIES"
+    )
+    spool_bytes: int = Field(1 << 30, alias="CRM_SPOOL_BYTES", ge=1 << 20)
     ui_port: Port = Field(3000, alias="CRM_UI_PORT")
     sync_every_minutes: Annotated[int, AfterValidator(_interval)] = Field(
         15, alias="CRM_SYNC_EVERY_MINUTES"

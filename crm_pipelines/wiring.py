@@ -22,7 +22,7 @@ from crm_pipelines.model.strictness import Strictness, read_strictness
 from crm_pipelines.model.tokens import TokenStore
 from crm_pipelines.reports import health
 from crm_pipelines.reports.health import Health
-from crm_pipelines.settings import Settings
+from crm_pipelines.settings import Settings, Values
 from crm_pipelines.store import local_side
 from crm_pipelines.store.checkpoints import Checkpoints
 from crm_pipelines.store.database import Database
@@ -177,6 +177,10 @@ class Wiring:
         from crm_pipelines.reports.metrics import exposition
 
         return exposition(self.database, self.configured_accounts)
+
+    def read(self, kind: type[Values], workspace: str) -> Values:
+        """Settings of a workspace. Raises ``ConfigurationError``."""
+        return settings.read(kind, workspace, self._values)
 
     def close(self) -> None:
         """Give back what was opened."""

@@ -31,5 +31,6 @@ def gateway() -> None:
             host=own.gateway_host,
             port=own.gateway_port,
             access_log=False,
+            forwarded_allow_ips=own.trusted_proxies,
             timeout_graceful_shutdown=3,
         )
