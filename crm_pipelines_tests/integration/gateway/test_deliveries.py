@@ -1,0 +1,72 @@
+"""The inbox over HTTP: what CRMs told us, and applying it once more."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from crm_pipelines.model.access import Scope
+from crm_pipelines_tests.integration.gateway.conftest import Local, make_key, signed
+
+PATH = "/api/pipedrive/inbox"
+
+
+def delivery(local: Local, status: str, workspace: str = "default", **more: Any) -> int:
+    values = {"object": None, "body": b"{}", **more}
+    [[identity]] = local.run(
+        "INSERT INTO sync.inbox (workspace_id, delivery_id, body, status, object, next_attempt_at)"
+        " VALUES (%s, %s, %s, %s, %s, '2100-01-01') RETURNING id",
+        *(workspace, str(uuid4()), values["body"], status, values["object"]),
+    )
+    return int(str(identity))
+
+
+@pytest.fixture
+def admin(caller: httpx.Client, database_url: str) -> dict[str, str]:
+    return signed(make_key(database_url, Scope.ADMIN))
+
+
+def test_what_came_is_shown(caller: httpx.Client, local: Local) -> None:
+    kind = f"kind{uuid4().hex}"
+    body = {"meta": {"version": "2.0", "id": "ü"}}
+    ids = [
+        delivery(local, "dead", object=kind, body=json.dumps(body).encode()),
+        delivery(local, "applied", object=kind, body=b"\xff\x00"),
+        delivery(local, "waiting", object=kind),
+    ]
+    delivery(local, "dead", "elsewhere", object=kind)
+    answer = caller.get(PATH, params={"object": kind, "limit": 2})
+    assert answer.status_code == 200, answer.text
+    found = answer.json()
+    assert [one["id"] for one in found["deliveries"]] == ids[:0:-1]
+    assert found["counts"]["dead"] >= 1
+    assert found["oldestWaitingSeconds"] >= 0
+    older = caller.get(PATH, params={"object": kind, "before": ids[1]}).json()["deliveries"]
+    assert [one["id"] for one in older] == ids[:1]
+    dead = caller.get(PATH, params={"object": kind, "status": "dead"}).json()["deliveries"]
+    assert dead == older
+    assert json.loads(caller.get(f"{PATH}/{ids[0]}").json()["body"]) == body
+    assert caller.get(f"{PATH}/{ids[1]}").json()["body"] == "\ufffd\x00"
+
+
+def test_replaying(
+    caller: httpx.Client, admin: dict[str, str], local: Local, database_url: str
+) -> None:
+    dead, applied = delivery(local, "dead"), delivery(local, "applied")
+    foreign = delivery(local, "dead", "elsewhere")
+    assert caller.post(f"{PATH}/replay", json={"status": "dead"}).status_code == 403
+    assert caller.get(f"{PATH}/{foreign}").status_code == 404
+    body = {"ids": [applied, foreign, 2**53 - 1]}
+    answer = caller.post(f"{PATH}/replay", json=body, headers=admin)
+    assert (answer.status_code, answer.json()) == (200, {"replayed": 1})
+    answer = caller.post(f"{PATH}/replay", json={"status": "dead"}, headers=admin)
+    assert answer.json()["replayed"] >= 1
+    states = dict(local.run("SELECT id, status FROM sync.inbox"))
+    assert (states[dead], states[applied], states[foreign]) == ("waiting", "waiting", "dead")
+    for wrong in ({}, {"ids": []}, {"ids": ["7"]}, {"status": "waiting"}, {"ids": [0]}, []):
+        answer = caller.post(f"{PATH}/replay", json=wrong, headers=admin)
+        assert answer.status_code == 422, (wrong, answer.text)
