@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 
 from crm_pipelines_tests.commands import COMMAND, environment
 from crm_pipelines_tests.mirroring import SEALED
@@ -154,3 +155,37 @@ def running_gateway(database_url: str, folder: Path, port: int, **more: str) -> 
     finally:
         gateway.process.terminate()
         gateway.process.wait()
+
+
+def register(
+    database_url: str,
+    username: str,
+    password: str,
+    *,
+    workspace: str = "default",
+    retired_for: float | None = None,
+) -> int:
+    """A webhook as if we had registered it; ``retired_for`` so many seconds it is taken still."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        row = connection.execute(
+            "INSERT INTO sync.webhooks (workspace_id, crm, object, action, url, username,"
+            " password_digest, status, accepted_until) VALUES (%s, 'pipedrive', '*', '*', 'x',"
+            " %s, sha256(%s), %s, clock_timestamp() + make_interval(secs => %s)) RETURNING id",
+            [
+                workspace,
+                username,
+                password.encode(),
+                "active" if retired_for is None else "retired",
+                retired_for,
+            ],
+        ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def stored(database_url: str) -> list[tuple[Any, ...]]:
+    """The inbox: workspace, delivery id, body, registration."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        return connection.execute(
+            "SELECT workspace_id, delivery_id, body, registration_id FROM sync.inbox ORDER BY id"
+        ).fetchall()

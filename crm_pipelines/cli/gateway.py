@@ -25,11 +25,13 @@ def gateway() -> None:
         import uvicorn
 
         from crm_pipelines.gateway.app import create_app
+        from crm_pipelines.gateway.heads import BoundedHeads
 
         uvicorn.run(
             create_app(ready.wiring),
             host=own.gateway_host,
             port=own.gateway_port,
+            http=BoundedHeads,
             access_log=False,
             forwarded_allow_ips=own.trusted_proxies,
             timeout_graceful_shutdown=3,
