@@ -45,6 +45,7 @@ CODE = "a" * 40
         ("GET", "/api/v1/notes", 20),
         ("GET", "/api/v1/leads", 20),
         ("GET", "/api/v1/leads/archived", 40),
+        ("GET", "/api/v1/deals/7/changelog", 20),
         ("GET", "/api/v1/activityTypes", 20),
         ("GET", "/api/v1/currencies", 20),
         ("GET", "/api/v1/files", 20),

@@ -40,16 +40,20 @@ class Api:
 
     def pages(self, path: str, params: Mapping[str, str] | None = None) -> Iterator[list[Record]]:
         """A list of v2, page by page."""
-        wish = {**(params or {}), "limit": PAGE}
+        wish = dict(params or {})
         while True:
-            body = self._ask(path, wish, GENERAL)
-            yield body["data"] or []
-            cursor = (body.get("additional_data") or {}).get("next_cursor")
+            records, cursor = self.page(path, wish)
+            yield records
             if not cursor:
                 return
             if cursor == wish.get("cursor"):
                 raise Truncated(f"Pipedrive repeats a page of {path} without end")
             wish["cursor"] = cursor
+
+    def page(self, path: str, params: Mapping[str, str]) -> tuple[list[Record], str | None]:
+        """One page of such a list, and the cursor of the next."""
+        body = self._ask(path, {**params, "limit": PAGE}, GENERAL)
+        return body["data"] or [], (body.get("additional_data") or {}).get("next_cursor") or None
 
     def create(self, path: str, body: Any) -> Any:
         """Never sent twice: raises ``OutcomeUnknown`` where the answer does not tell enough."""

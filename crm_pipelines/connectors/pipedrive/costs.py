@@ -27,6 +27,7 @@ COSTS: tuple[tuple[str, str, int], ...] = (
     ("PUT", rf"/api/v1/{_ID}/{_ID}/merge", 40),
     ("GET|POST", r"/api/v1/webhooks", 10),
     ("GET", r"/api/v1/leads/archived", 40),
+    ("GET", rf"/api/v1/deals/{_ID}/changelog", 20),
     ("GET", rf"/api/v1/({_ID}/search|itemSearch|itemSearch/field)", 40),
     ("GET", rf"/api/v1/{_ID}", 20),
     ("GET", rf"/api/v1/{_ID}/{_ID}", 2),

@@ -52,6 +52,13 @@ class Notices:
         except queue.Full:
             LOG.warning("too much news at once: %s is in the log only", notice.subject)
 
+    def deliver(self, notice: Notice) -> None:
+        """Pass it on now, and know that it went out. Raises whatever went wrong with a target."""
+        LOG.log(LOG_LEVELS[notice.level], "%s %s: %s", notice.what, notice.subject, notice.words)
+        events.announce(self._database, notice.show())
+        for target in self._targets:
+            target([notice])
+
     def close(self) -> None:
         """Give what is still on its way a few seconds."""
         with self._starting:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from crm_pipelines.sandbox.pipedrive.access import Access
+from crm_pipelines.sandbox.pipedrive.change_log import ChangeLog
 from crm_pipelines.sandbox.pipedrive.changes import Changes
 from crm_pipelines.sandbox.pipedrive.deliveries import Deliveries
 from crm_pipelines.sandbox.pipedrive.fields import Fields
@@ -29,6 +30,8 @@ class Company:
             world.clock, self.records, self.fields, self.limits, world.database
         )
         self.changes.listen(self.deliveries.hear)
+        self.change_log = ChangeLog(world.database, world.clock, self.limits)
+        self.changes.listen(self.change_log.hear)
         self.filters = Filters(self.records, self.fields)
         self.access = Access(world.database, world.clock)
         self.meter = Meter(world.database, world.clock, self.limits)

@@ -33,6 +33,8 @@ LIMITS: dict[str, int] = {
     "get_deleted": 0,
     # Days until a deleted record is purged.
     "purge_days": 30,
+    # Days until a line of a change log is purged; 0: never.
+    "change_log_days": 0,
     # Seconds until a change is seen by search.
     "search_lag_seconds": 0,
     # 1: organizations have a website, an industry and the like, which some plans are without.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from starlette.responses import Response
 
-from crm_pipelines.sandbox.pipedrive import hooks, old_items
+from crm_pipelines.sandbox.pipedrive import change_log, hooks, old_items
 from crm_pipelines.sandbox.pipedrive.costs import Kind
 from crm_pipelines.sandbox.pipedrive.features import missing
 from crm_pipelines.sandbox.pipedrive.items import author, find
@@ -64,6 +64,7 @@ def operations() -> Iterator[Operation]:
     for name in old_items.WRITES:
         yield from old_items.operations(name)
     yield from hooks.operations()
+    yield from change_log.operations()
     for name in ("persons", "organizations", "deals"):
         yield Operation("PUT", f"/{name}/{{id}}/merge", "merge", _merger(name), {}, "v1")
     for name in SUPERSEDED:

@@ -8,6 +8,7 @@ from crm_pipelines.sandbox.pipedrive.population import (
     custom,
     entities,
     fixed,
+    past,
     system_fields,
 )
 from crm_pipelines.sandbox.pipedrive.search_index import PLAIN
@@ -30,6 +31,7 @@ def fill(company: Company, world: World) -> None:
         records.put("persons", entities.persons(seed, sizes, own["persons"]))
         records.put("organizations", entities.organizations(seed, sizes, own["organizations"]))
         records.put("deals", entities.deals(seed, sizes, own["deals"]))
+        company.change_log.add(past.changes(seed, records.each("deals", deleted=True)))
         records.put("activities", entities.activities(seed, sizes))
         records.put("users", fixed.users())
         records.put("pipelines", fixed.pipelines())

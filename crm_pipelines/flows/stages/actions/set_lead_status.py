@@ -1,0 +1,28 @@
+"""The contact gets the status that a stage stands for."""
+
+from __future__ import annotations
+
+from crm_pipelines.flows.stages.action import Action, Name, Need, Occasion, Options, Outcome
+
+
+class Status(Options):
+    """``status`` is in the local side's own words."""
+
+    status: Name
+
+
+def apply(occasion: Occasion, options: Status) -> Outcome:
+    """Says what it was before."""
+    occasion.quietly()
+    [row] = occasion.run("set_lead_status", status=options.status)
+    before = row["before"] or "nothing"
+    return Outcome(f"lead status {options.status} (was {before})", {"before": row["before"]})
+
+
+ACTION = Action(
+    name="set_lead_status",
+    what="Gives the deal's contact a lead status; the mapping's own status comes first anyway.",
+    options=Status,
+    needs=Need.CONTACT,
+    apply=apply,
+)

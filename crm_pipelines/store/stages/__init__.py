@@ -1,0 +1,1 @@
+"""Tables of stages: what they are mapped to, the history of deals, what is set off by it."""
