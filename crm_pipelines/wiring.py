@@ -11,6 +11,7 @@ from crm_pipelines import connectors, settings
 from crm_pipelines.audit.log import AuditLog
 from crm_pipelines.budget.account import AccountBudget, look
 from crm_pipelines.budget.ledger import Clock, Ledgers, database_clock
+from crm_pipelines.flows.inbox.flow import Inbox
 from crm_pipelines.flows.mirror.flow import Mirror, Progress, silent
 from crm_pipelines.flows.push.flow import Push
 from crm_pipelines.flows.push.notices import make_notices
@@ -155,6 +156,16 @@ class Wiring:
             audit=self.audit,
             rules=rules,
             notify=make_notices(self.database, rules),
+        )
+
+    def inbox(self, workspace: str, crm: str = "pipedrive") -> Inbox:
+        """The flow that applies what one account told us. Raises ``ConfigurationError``."""
+        return Inbox(
+            account=self.account(workspace, crm),
+            database=self.database,
+            budget=self.budget,
+            mirror=partial(self.mirror, workspace, crm),
+            rules=settings.read(PushRules, workspace, self._values),
         )
 
     @cached_property

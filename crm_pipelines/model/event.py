@@ -61,7 +61,8 @@ class Event:
     ``at`` is when it happened by the CRM's clock, finer than the record's own stamp. ``record``
     is the state after it in the API's own shape, and ``exact`` whether nothing of it had to be
     guessed: else the record has to be asked for. ``previous`` holds the old values of what
-    changed, or the last state of what was deleted, as far as they can be read.
+    changed, or the last state of what was deleted, as far as they can be read. An empty
+    ``merged_into`` says that it went into another record, but not into which.
     """
 
     delivery: int
@@ -84,7 +85,16 @@ class Poison(Exception):
 
 
 class Unheard(Exception):
-    """A delivery about an object, or in a version, that we have no stream for."""
+    """A delivery about an object, or in a version, that we have no stream for.
+
+    ``object``, ``action`` and ``version`` are what it says, as far as it does.
+    """
+
+    def __init__(
+        self, message: str, *, object_: str = "", action: str = "", version: str = ""
+    ) -> None:
+        super().__init__(message)
+        self.object, self.action, self.version = object_, action, version
 
 
 @dataclass(frozen=True)
@@ -92,18 +102,22 @@ class EventStream:
     """What events of one kind are about. Records of ``entity`` may be on the local side, too.
 
     ``single`` says that records can be asked for by id; else the whole list is read anew.
+    ``referrers`` are objects and their columns that name such records: when two of these become
+    one, those change, too, and nobody tells.
     """
 
     stream: str
     entity: Entity | None = None
     single: bool = True
+    referrers: tuple[tuple[str, str], ...] = ()
 
 
 class Asker(Protocol):
     """An opened account that records are asked of again. Raises the errors of ``model.errors``."""
 
     def records(self, object_: str, ids: Collection[str]) -> Mapping[str, Record]:
-        """Those that are alive, as the API shows them now, for as few tokens as it takes."""
+        """As the API shows them now, for as few tokens as it takes; those that are gone are left
+        out, unless the stream's list shows deleted records, too: those say so themselves."""
 
     def found(self, entity: Entity, record: Record) -> Found:
         """A record in the words of ``model.writable``."""

@@ -65,7 +65,9 @@ def _kept(priority: Priority, other: Priority, claim: Claim) -> float:
 
 
 def priority_of(options: Options, part: Slice, *, windowed: bool) -> Priority:
-    """Of a sync: keeping up goes before reading the past."""
+    """Of a sync: keeping up goes before reading the past, what was announced before both."""
+    if options.mode is Mode.EVENTS:
+        return Priority.REFETCH
     asks_for_past = options.force_overwrite or options.since or options.incremental_days
     keeps_up = options.mode is Mode.INCREMENTAL and not asks_for_past
     if keeps_up and (part.start is not None or not windowed):

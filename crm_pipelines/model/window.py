@@ -21,6 +21,7 @@ class Mode(StrEnum):
     FULL = "full"
     WINDOW = "window"
     RETRY = "retry"
+    EVENTS = "events"
 
 
 @dataclass(frozen=True)

@@ -16,12 +16,12 @@ SELECT asked.workspace_id AS workspace, asked.crm, asked.stream,
   LEFT JOIN LATERAL (
        SELECT r.* FROM sync.runs AS r
         WHERE (r.workspace_id, r.crm, r.stream) = (asked.workspace_id, asked.crm, asked.stream)
-          AND r.mode <> 'retry'
+          AND r.mode NOT IN ('retry', 'events')
         ORDER BY r.id DESC LIMIT 1) AS last ON true
   LEFT JOIN LATERAL (
        SELECT r.* FROM sync.runs AS r
         WHERE (r.workspace_id, r.crm, r.stream) = (asked.workspace_id, asked.crm, asked.stream)
-          AND r.status IN ('success', 'partial') AND r.mode <> 'retry'
+          AND r.status IN ('success', 'partial') AND r.mode NOT IN ('retry', 'events')
         ORDER BY r.id DESC LIMIT 1) AS good ON true
  ORDER BY 1, 2, 3;
 
@@ -52,7 +52,7 @@ SELECT r.stream, sum(r.processed) / sum(extract(epoch FROM r.ended_at - r.starte
   FROM (SELECT r.*, row_number() OVER (PARTITION BY r.stream ORDER BY r.id DESC) AS place
           FROM sync.runs AS r
          WHERE r.workspace_id = %(workspace)s AND r.crm = %(crm)s
-           AND r.status IN ('success', 'partial') AND r.mode <> 'retry' AND r.processed >= 100
+           AND r.status IN ('success', 'partial') AND r.mode NOT IN ('retry', 'events') AND r.processed >= 100
            AND r.ended_at > r.started_at) AS r
  WHERE r.place <= 10
  GROUP BY r.stream;

@@ -151,3 +151,22 @@ SELECT pg_try_advisory_lock(7421011, hashtext(%(workspace)s || ' ' || %(crm)s)) 
        set_config('tcp_keepalives_idle', '20', false),
        set_config('tcp_keepalives_interval', '10', false),
        set_config('tcp_keepalives_count', '4', false);
+
+-- name: linked
+-- Of these records, those that a row of the local side is linked to.
+SELECT r.id FROM unnest(%(ids)s::bigint[]) AS r (id)
+ WHERE CASE %(entity)s
+       WHEN 'person' THEN EXISTS (SELECT FROM app.contacts AS l
+             WHERE l.workspace_id = %(workspace)s AND l.pipedrive_person_id = r.id)
+       WHEN 'organization' THEN EXISTS (SELECT FROM app.organizations AS l
+             WHERE l.workspace_id = %(workspace)s AND l.pipedrive_org_id = r.id)
+       WHEN 'deal' THEN EXISTS (SELECT FROM app.deals AS l
+             WHERE l.workspace_id = %(workspace)s AND l.pipedrive_deal_id = r.id)
+       WHEN 'activity' THEN EXISTS (SELECT FROM app.activities AS l
+             WHERE l.workspace_id = %(workspace)s AND l.pipedrive_activity_id = r.id)
+       END;
+
+-- name: rejected
+-- Records that the mirror's phases have rejected in some runs.
+SELECT stream, record_id, reasons::text AS reasons FROM sync.rejected_records
+ WHERE workspace_id = %(workspace)s AND crm = %(crm)s AND run_id = ANY (%(runs)s);

@@ -22,6 +22,7 @@ SELECT p.* FROM sync.pauses AS p
  WHERE p.resumes_at <= %(now)s
    AND p.run_id = (SELECT r.run_id FROM sync.runs AS r
                     WHERE (r.workspace_id, r.crm, r.stream) = (p.workspace_id, p.crm, p.stream)
+                      AND r.mode <> 'events'
                     ORDER BY r.id DESC LIMIT 1)
  ORDER BY p.paused_at;
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from crm_pipelines.connectors.pipedrive.events import EVENTS
 from crm_pipelines.connectors.pipedrive.oauth import CONSENT
 from crm_pipelines.connectors.pipedrive.settings import (
     PipedriveSettings,
@@ -31,4 +32,5 @@ CONNECTOR = Connector(
     },
     consent=CONSENT,
     sink=open_sink,
+    events=EVENTS,
 )

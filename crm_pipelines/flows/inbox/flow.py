@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from crm_pipelines.budget.ledger import Ledgers
-from crm_pipelines.flows.inbox.batches import Applied, Batch, Checked, Understood
+from crm_pipelines.flows.inbox.apply import apply
+from crm_pipelines.flows.inbox.batches import Applied, Batch, Checked, Record, Trouble, Understood
+from crm_pipelines.flows.inbox.questions import Questions
+from crm_pipelines.flows.inbox.sighted import Sighted
+from crm_pipelines.flows.inbox.transform import transform
+from crm_pipelines.flows.inbox.validate import validate
 from crm_pipelines.flows.mirror.flow import Mirror
+from crm_pipelines.flows.push.rules import PushRules
 from crm_pipelines.model.connector import Account
+from crm_pipelines.model.errors import ConfigurationError
+from crm_pipelines.model.event import Events
 from crm_pipelines.store import inbox as store
 from crm_pipelines.store.database import Database
+from crm_pipelines.store.inbox import Applier
+from crm_pipelines.store.inbox.turns import Newest
 
 LOG = logging.getLogger("crm_pipelines.inbox")
 MOST = 500
@@ -22,20 +34,31 @@ MOST = 500
 class Inbox:
     """Everything that is needed to apply what one account told us.
 
-    ``fetch``, ``transform``, ``validate`` and ``apply`` are the four phases; ``work`` does all of
-    them. ``mirror`` gives the flow of a stream.
+    ``fetch``, ``transform``, ``validate`` and ``apply`` are the four phases; what they hand on can
+    be pickled. ``work`` does all of them. ``mirror`` gives the flow of a stream.
     """
 
     account: Account
     database: Database
     budget: Ledgers
     mirror: Callable[[str], Mirror]
+    rules: PushRules
     log: logging.Logger = field(default=LOG)
 
     @property
     def about(self) -> dict[str, str]:
         """How statements name the account."""
         return {"workspace": self.account.workspace, "crm": self.account.crm}
+
+    @cached_property
+    def events(self) -> Events:
+        """How its deliveries are understood. Raises ``ConfigurationError``."""
+        found = self.account.connector.events
+        if found is None:
+            raise ConfigurationError(
+                f"webhooks of {self.account.connector.title} are not understood"
+            )
+        return found
 
     def fetch(self, *, most: int = MOST) -> Batch:
         """Deliveries whose turn it is. Nothing while the account is not set up: they wait."""
@@ -45,16 +68,65 @@ class Inbox:
 
     def transform(self, batch: Batch) -> Understood:
         """What they say, whatever version they are written in."""
-        raise NotImplementedError
+        return transform(batch, self.events, {one.name for one in self.account.streams})
 
     def validate(self, understood: Understood) -> Checked:
         """Which of them count."""
-        raise NotImplementedError
+        with self._questions() as questions:
+            return self._validate(understood, questions)
 
     def apply(self, checked: Checked, *, run: str = "") -> Applied:
-        """Write what counts to the mirror and to the local side, and settle the deliveries."""
-        raise NotImplementedError
+        """Write what counts to the mirror and to the local side, and settle the deliveries.
+
+        Somebody may have applied others since they were checked: they are checked again. While
+        another applier is at work nothing is done; it will meet them.
+        """
+        with Applier(self.database, **self.about) as applier, self._questions() as questions:
+            if not applier.taken:
+                return Applied(busy=True)
+            fresh = self._validate(self._still(checked.understood), questions)
+            return apply(self, fresh, questions, run)
 
     def work(self, *, most: int = MOST, run: str = "") -> Applied:
         """All four phases, until nothing waits whose time has come."""
-        raise NotImplementedError
+        done = Applied()
+        with Applier(self.database, **self.about) as applier, self._questions() as questions:
+            if not applier.taken:
+                return Applied(busy=True)
+            while True:
+                batch = self.fetch(most=most)
+                if not batch.deliveries:
+                    return done
+                checked = self._validate(self.transform(batch), questions)
+                applier.check()
+                done = done.plus(apply(self, checked, questions, run))
+
+    def _validate(self, understood: Understood, questions: Questions) -> Checked:
+        return validate(understood, self.events, self._newest, questions, self._recognise)
+
+    def _newest(self, records: Sequence[Record]) -> Mapping[Record, Newest]:
+        return store.newest(self.database, **self.about, records=records)
+
+    def _recognise(
+        self, sighted: Sequence[Sighted]
+    ) -> tuple[Mapping[int, int], Mapping[int, Trouble]]:
+        """Echoes, with their commands; and those of writes that are under way."""
+        return {}, {}
+
+    def _still(self, understood: Understood) -> Understood:
+        ids = [event.delivery for event in understood.events]
+        ids += [*understood.poison, *understood.unheard]
+        waiting = store.still_waiting(self.database, ids)
+        return Understood(
+            tuple(event for event in understood.events if event.delivery in waiting),
+            {id_: words for id_, words in understood.poison.items() if id_ in waiting},
+            {id_: one for id_, one in understood.unheard.items() if id_ in waiting},
+        )
+
+    @contextmanager
+    def _questions(self) -> Iterator[Questions]:
+        questions = Questions(self.account, self.budget, self.database)
+        try:
+            yield questions
+        finally:
+            questions.close()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from crm_pipelines.model.command import Entity
 from crm_pipelines.model.event import Event
@@ -16,7 +18,8 @@ class Sighted:
 
     ``found`` is its state: as it was asked for at ``asked_at`` (aware, the database's clock before
     the question was sent), or as the event shows it where that is ``None``. There is none of a
-    record that is ``gone``; ``merged_into`` is the one it went into.
+    record that is ``gone``; ``merged_into`` is the one it went into. ``before`` holds the old
+    values of what the event says has changed, in the same words.
     """
 
     event: Event
@@ -26,3 +29,4 @@ class Sighted:
     asked_at: datetime | None = None
     gone: bool = False
     merged_into: int | None = None
+    before: Mapping[str, Any] = field(default_factory=dict)

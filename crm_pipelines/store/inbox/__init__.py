@@ -10,7 +10,7 @@ from crm_pipelines.store.inbox.listing import (
     show,
 )
 from crm_pipelines.store.inbox.settlement import Settled, fail, kill, put_off, settle
-from crm_pipelines.store.inbox.turns import newest, still_waiting, waiting
+from crm_pipelines.store.inbox.turns import linked, newest, rejected, still_waiting, waiting
 
 __all__ = [
     "Applier",
@@ -19,10 +19,12 @@ __all__ = [
     "fail",
     "kill",
     "last_by_kind",
+    "linked",
     "listing",
     "newest",
     "oldest_waiting_seconds",
     "put_off",
+    "rejected",
     "replay",
     "settle",
     "show",

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from crm_pipelines.model.command import Entity
 from crm_pipelines.model.event import Action, Incoming
 from crm_pipelines.store.database import Database
 
@@ -50,4 +51,23 @@ def newest(
     return {
         (row["object"], row["remote_id"]): Newest(row["event_at"], row["id"], Action(row["action"]))
         for row in database.run("inbox.newest", values)
+    }
+
+
+def linked(database: Database, workspace: str, entity: Entity, ids: Collection[str]) -> set[str]:
+    """Those of some records that a row of the local side is linked to."""
+    values = {"workspace": workspace, "entity": entity, "ids": [int(one) for one in ids]}
+    return {str(row["id"]) for row in database.run("inbox.linked", values)}
+
+
+def rejected(
+    database: Database, workspace: str, crm: str, runs: Collection[str]
+) -> Mapping[tuple[str, str], str]:
+    """Why records were rejected in these runs, by stream and id."""
+    if not runs:
+        return {}
+    values = {"workspace": workspace, "crm": crm, "runs": list(runs)}
+    return {
+        (row["stream"], row["record_id"]): f"rejected: {row['reasons']}"
+        for row in database.run("inbox.rejected", values)
     }

@@ -1,0 +1,102 @@
+"""Apply: what counts is written to the mirror and to the local side, and deliveries are settled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from crm_pipelines.flows.inbox.batches import Applied, Checked, Trouble
+from crm_pipelines.flows.inbox.decisions import Mirrors, Plan, decide
+from crm_pipelines.flows.inbox.mirroring import new_run, read_whole, write
+from crm_pipelines.flows.inbox.questions import Questions
+from crm_pipelines.flows.inbox.round import Round
+from crm_pipelines.flows.inbox.settling import settle
+from crm_pipelines.model.manifest import Outcome
+from crm_pipelines.model.window import Mode
+from crm_pipelines.store import history
+
+if TYPE_CHECKING:
+    from crm_pipelines.flows.inbox.flow import Inbox
+
+
+def apply(inbox: Inbox, checked: Checked, questions: Questions, run: str) -> Applied:
+    """All of it, in an order that may break off anywhere: the next turn does it again."""
+    mirrors = Mirrors(inbox.account, inbox.database, inbox.events)
+    round_ = Round(checked, decide(checked, mirrors))
+    calls, tokens = questions.api_calls, questions.tokens
+    for object_, plan in round_.decisions.plans.items():
+        if plan.whole:
+            _read_whole(inbox, round_, object_)
+        else:
+            _bring(inbox, mirrors, round_, object_, plan, questions)
+    settled = settle(inbox, round_, questions, run)
+    whole = [round_.outcomes[name] for name in round_.whole]
+    return settled.plus(
+        Applied(
+            streams=round_.outcomes,
+            api_calls=questions.api_calls - calls + sum(one.api_calls for one in whole),
+            tokens=questions.tokens - tokens + sum(one.tokens for one in whole),
+        )
+    )
+
+
+def _read_whole(inbox: Inbox, round_: Round, object_: str) -> None:
+    name = inbox.events.streams[object_].stream
+    outcome, trouble = read_whole(inbox.mirror(name), _forgetting(inbox))
+    round_.note(name, outcome)
+    round_.whole.add(name)
+    if trouble is not None:
+        records = [record for record in round_.decisions.because if record[0] == object_]
+        round_.troubles.update(dict.fromkeys(records, trouble))
+
+
+def _forgetting(inbox: Inbox) -> Callable[[str], None]:
+    def forget(key: str) -> None:
+        inbox.database.run("pauses.forget", {"key": key})
+        mirror = inbox.mirror(inbox.account.streams[0].name)
+        mirror.checkpoints.forget(key)
+        mirror.staging.drop(key)
+
+    return forget
+
+
+def _bring(
+    inbox: Inbox,
+    mirrors: Mirrors,
+    round_: Round,
+    object_: str,
+    plan: Plan,
+    questions: Questions,
+) -> None:
+    """Records of one object into the mirror: as told, as asked for, or as tombstones."""
+    name = inbox.events.streams[object_].stream
+    mirror = inbox.mirror(name)
+    started_at = history.database_time(inbox.database)
+    troubles: dict[str, Trouble] = {}
+    told = {id_: event.record for id_, event in plan.told.items() if event.record is not None}
+    if told:
+        as_of = min(started_at, *(event.at for event in plan.told.values()))
+        outcome, runs = write(mirror, told, as_of, troubles)
+        round_.wrote(name, outcome, runs)
+    gone: dict[str, datetime | None] = dict(plan.gone)
+    if plan.ask:
+        answers = questions.ask(object_, plan.ask)
+        round_.answers[object_] = answers
+        troubles.update(answers.troubles)
+        gone.update(dict.fromkeys(answers.gone))
+        started_at = answers.asked_at
+        outcome, runs = write(
+            mirror,
+            answers.records,
+            answers.asked_at,
+            troubles,
+            api_calls=answers.api_calls,
+            tokens=answers.tokens,
+        )
+        round_.wrote(name, outcome, runs)
+    table = mirrors.rows(object_)
+    if gone and table is not None:
+        buried = table.bury(gone, started_at, new_run(), Mode.EVENTS)
+        round_.note(name, Outcome(deleted=buried))
+    round_.troubles.update({(object_, id_): one for id_, one in troubles.items()})

@@ -1,0 +1,30 @@
+"""Transform: deliveries become events of one shape."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from crm_pipelines.flows.inbox.batches import Batch, Understood, Unread
+from crm_pipelines.model.event import Event, Events, Poison, Unheard
+
+
+def transform(batch: Batch, known: Events, mirrored: Collection[str]) -> Understood:
+    """What they say; ``mirrored`` are the streams that the settings ask for."""
+    events: list[Event] = []
+    poison: dict[int, str] = {}
+    unheard: dict[int, Unread] = {}
+    for incoming in batch.deliveries:
+        try:
+            event = known.read(incoming)
+        except Poison as error:
+            poison[incoming.id] = str(error)
+        except Unheard as error:
+            unheard[incoming.id] = Unread(str(error), error.object, error.action, error.version)
+        else:
+            stream = known.streams[event.object].stream
+            if stream in mirrored:
+                events.append(event)
+                continue
+            words = f"the stream {stream} is not among those that the settings ask for"
+            unheard[incoming.id] = Unread(words, event.object, event.action.value, event.version)
+    return Understood(tuple(events), poison, unheard)

@@ -1,0 +1,1 @@
+"""Webhooks of the sandbox on their way into the mirror."""
