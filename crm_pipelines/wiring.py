@@ -11,14 +11,18 @@ from crm_pipelines import connectors, settings
 from crm_pipelines.audit.log import AuditLog
 from crm_pipelines.budget.account import AccountBudget, look
 from crm_pipelines.budget.ledger import Clock, Ledgers, database_clock
+from crm_pipelines.flows.hooks.address import delivery_url
+from crm_pipelines.flows.hooks.flow import Webhooks
 from crm_pipelines.flows.inbox.flow import Inbox
 from crm_pipelines.flows.mirror.flow import Mirror, Progress, silent
 from crm_pipelines.flows.push.flow import Push
-from crm_pipelines.flows.push.notices import make_notices
+from crm_pipelines.flows.push.notices import Notices, make_notices
 from crm_pipelines.flows.push.rules import PushRules
+from crm_pipelines.flows.stages.flow import Stages
 from crm_pipelines.model.connector import Account, Connector
 from crm_pipelines.model.errors import ConfigurationError
 from crm_pipelines.model.memory import Memory
+from crm_pipelines.model.priority import Priority
 from crm_pipelines.model.strictness import Strictness, read_strictness
 from crm_pipelines.model.tokens import TokenStore
 from crm_pipelines.reports import health
@@ -48,6 +52,7 @@ class Wiring:
         self._clock = clock
         self._opening = threading.Lock()
         self._pushes: dict[tuple[str, str], Push] = {}
+        self._notices: dict[str, Notices] = {}
         self._values = settings.environment() if values is None else dict(values)
         self.settings = settings.read(Settings, source=self._values)
 
@@ -168,6 +173,39 @@ class Wiring:
             rules=settings.read(PushRules, workspace, self._values),
         )
 
+    def stages(self, workspace: str, crm: str = "pipedrive") -> Stages:
+        """What the stages of one account's deals set off. Raises ``ConfigurationError``."""
+        rules = settings.read(PushRules, workspace, self._values)
+        return Stages(
+            account=self.account(workspace, crm),
+            database=self.database,
+            budget=self.budget,
+            audit=self.audit,
+            tell=make_notices(self.database, rules).deliver,
+        )
+
+    def webhooks(
+        self, workspace: str, crm: str = "pipedrive", priority: Priority = Priority.INTERACTIVE
+    ) -> Webhooks:
+        """The webhooks of one account. Raises ``ConfigurationError`` where none can be had."""
+        account = self.account(workspace, crm)
+        if not account.configured:
+            raise ConfigurationError(f"{crm} is not set up for {workspace}: see .env.example")
+        own = settings.read(Settings, workspace, self._values)
+        rules = settings.read(PushRules, workspace, self._values)
+        with self._opening:
+            if workspace not in self._notices:
+                self._notices[workspace] = make_notices(self.database, rules)
+        return Webhooks(
+            account=account,
+            database=self.database,
+            budget=self.budget,
+            audit=self.audit,
+            notify=self._notices[workspace],
+            url=delivery_url(account, own.public_url, own.gateway_host, own.gateway_port),
+            priority=priority,
+        )
+
     @cached_property
     def configured_accounts(self) -> tuple[Account, ...]:
         """The accounts that are set up."""
@@ -197,6 +235,8 @@ class Wiring:
         """Give back what was opened."""
         for push in self._pushes.values():
             push.close()
+        for notices in self._notices.values():
+            notices.close()
         if "checkpoints" in self.__dict__:
             self.checkpoints.close()
         if "database" in self.__dict__:

@@ -26,6 +26,7 @@ from crm_pipelines.cli import (
     rejected,
     sandbox,
     sync,
+    webhooks,
 )
 from crm_pipelines.cli.exits import Exit
 from crm_pipelines.model.errors import ConfigurationError, CrmError, SystemTrouble
@@ -47,6 +48,7 @@ for command in (
     dev,
     gateway,
     inbox,
+    webhooks,
     sandbox,
     auth,
     keys,

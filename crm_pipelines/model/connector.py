@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from crm_pipelines.model.call import Budget, Limits
+from crm_pipelines.model.change_log import ChangeLog
 from crm_pipelines.model.errors import ConfigurationError, Unreachable
 from crm_pipelines.model.event import Asker, Events
 from crm_pipelines.model.hook import Hooks
@@ -32,7 +33,9 @@ class Connector:
     point at a real account. ``sandbox`` gives the variables that point at the simulated CRM at a
     URL. ``named_views`` maps a stream to the stream that holds the names of its custom fields.
     ``consent`` is there where people grant access in a browser, ``sink`` where we write,
-    ``events`` where webhooks are understood and ``hooks`` where we can have them made.
+    ``events`` where webhooks are understood and ``hooks`` where we can have them made,
+    ``change_log`` where the CRM tells what was changed of a deal;
+    ``simulated`` says whether the settings point at a CRM on this machine.
     """
 
     name: str
@@ -49,6 +52,8 @@ class Connector:
     sink: Callable[[Any, Budget, TokenStore, Memory], Sink] | None = None
     events: Events | None = None
     hooks: Callable[[Any, Budget, TokenStore], Hooks] | None = None
+    change_log: Callable[[Any, Budget, TokenStore], ChangeLog] | None = None
+    simulated: Callable[[Any], bool] = lambda _: False
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,11 @@ class Account:
     def configured(self) -> bool:
         """Whether the variables point at something (a real account or the sandbox)."""
         return self.connector.configured(self.settings)
+
+    @property
+    def simulated(self) -> bool:
+        """Whether it is a simulated CRM on this machine."""
+        return self.connector.simulated(self.settings)
 
     @property
     def streams(self) -> tuple[Stream, ...]:
@@ -126,6 +136,13 @@ class Account:
         if hooks is None:
             raise ConfigurationError(f"{self.connector.title} has no webhooks that we can make")
         return self._open(budget, lambda: hooks(self.settings, budget, self.tokens()))
+
+    def open_change_log(self, budget: Budget) -> ChangeLog:
+        """The same for logs of what was changed of deals. Raises ``ConfigurationError``."""
+        change_log = self.connector.change_log
+        if change_log is None:
+            raise ConfigurationError(f"{self.connector.title} has no change log that we can read")
+        return self._open(budget, lambda: change_log(self.settings, budget, self.tokens()))
 
     def _open(self, budget: Budget, open_: Callable[[], Opened]) -> Opened:
         budget.admit()

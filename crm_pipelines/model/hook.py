@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -38,6 +38,9 @@ class Hook:
 
 class Hooks(Protocol):
     """An opened account whose webhooks are managed. Raises the errors of ``model.errors``."""
+
+    objects: Collection[str]
+    """Kinds of records that a webhook can be about."""
 
     def list(self) -> Sequence[Hook]:
         """All of them, those of other programs, too."""

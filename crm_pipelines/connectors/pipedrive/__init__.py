@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from crm_pipelines.connectors.pipedrive.change_log import open_change_log
 from crm_pipelines.connectors.pipedrive.events import EVENTS
+from crm_pipelines.connectors.pipedrive.hooks import open_hooks
 from crm_pipelines.connectors.pipedrive.oauth import CONSENT
 from crm_pipelines.connectors.pipedrive.settings import (
     PipedriveSettings,
     configured,
     limits,
     sandbox_variables,
+    simulated,
 )
 from crm_pipelines.connectors.pipedrive.sink import open_sink
 from crm_pipelines.connectors.pipedrive.source import open_source
@@ -24,6 +27,7 @@ CONNECTOR = Connector(
     open=open_source,
     configured=configured,
     sandbox=sandbox_variables,
+    simulated=simulated,
     named_views={
         "persons": "person_fields",
         "organizations": "organization_fields",
@@ -33,4 +37,6 @@ CONNECTOR = Connector(
     consent=CONSENT,
     sink=open_sink,
     events=EVENTS,
+    hooks=open_hooks,
+    change_log=open_change_log,
 )

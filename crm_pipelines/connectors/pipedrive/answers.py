@@ -102,6 +102,16 @@ ROWS: tuple[Row, ...] = (
         says(FatalError, "Pipedrive does not allow this ({status}: {said}): see the user's rights"),
     ),
     Row(
+        "no room for webhooks",
+        {422},
+        says(
+            FatalError,
+            "Pipedrive has no room for one more webhook ({said}): a user may have 40 of them. "
+            "Remove some that nobody needs: Settings > Tools and apps > Webhooks in Pipedrive",
+        ),
+        when=lambda reply: "webhook" in reply.said.lower() and "limit" in reply.said.lower(),
+    ),
+    Row(
         "values refused",
         {400, 422},
         lambda reply: InvalidData(
@@ -128,7 +138,7 @@ def classify(response: httpx.Response) -> None:
 
 
 def read(response: httpx.Response) -> Reply:
-    """A bad answer in Pipedrive's envelope, or in none."""
+    """A bad answer in Pipedrive's envelope, in that of webhooks (``errors`` by field), or none."""
     try:
         body: Any = json.loads(response.content)
     except ValueError:
@@ -136,9 +146,17 @@ def read(response: httpx.Response) -> Reply:
     found = body if isinstance(body, dict) else {}
     parts = (found.get("error"), found.get("error_info"))
     said = "; ".join(str(part) for part in parts if part)
+    errors = found.get("errors")
+    complaints = errors if isinstance(errors, dict) else {}
+    said = said or "; ".join(f"{name}: {_plain(why)}" for name, why in complaints.items())
     if not said:
         said = "no explanation" if body is not None else response.reason_phrase or "no explanation"
-    return Reply(response.status_code, said, response.headers, str(found.get("code") or ""))
+    code = str(found.get("code") or "")
+    return Reply(response.status_code, said, response.headers, code, tuple(map(str, complaints)))
+
+
+def _plain(why: Any) -> str:
+    return ", ".join(map(str, why)) if isinstance(why, list) else str(why)
 
 
 def observe(response: httpx.Response) -> Observation:

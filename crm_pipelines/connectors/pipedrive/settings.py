@@ -30,9 +30,12 @@ def _address(url: str) -> str:
     return url.rstrip("/")
 
 
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
 def _oauth_address(url: str) -> str:
     parts = urlsplit(_address(url))
-    if parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
         raise ValueError("plain http is for this machine only: use https")
     return _address(url)
 
@@ -109,6 +112,11 @@ def limits(settings: PipedriveSettings) -> Limits:
         zone=settings.day_zone,
         user_calls=settings.user_calls,
     )
+
+
+def simulated(settings: PipedriveSettings) -> bool:
+    """Whether the account is on this machine: the real one never is."""
+    return urlsplit(settings.base_url).hostname in LOOPBACK
 
 
 def sandbox_variables(url: str) -> dict[str, str]:

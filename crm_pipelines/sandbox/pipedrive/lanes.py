@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import queue
 import threading
 import time
@@ -29,6 +28,7 @@ class Lane(Generic[Work]):
         self._lock = threading.Lock()
         self._threads: set[threading.Thread] = set()
         self._idle = 0
+        self._stopped = False
 
     def put(self, work: Work) -> None:
         """Do it as soon as a thread is free."""
@@ -41,9 +41,8 @@ class Lane(Generic[Work]):
 
     def stop(self) -> None:
         """Take nothing more; what is under way is not waited for."""
-        with self._lock, contextlib.suppress(queue.Empty):
-            while True:
-                self._waiting.get_nowait()
+        with self._lock:
+            self._stopped = True
         for _ in range(SIDE_BY_SIDE):
             self._waiting.put(None)
 
@@ -69,9 +68,10 @@ class Lane(Generic[Work]):
             except queue.Empty:
                 work = None
             with self._lock:
-                if work is None and not self._waiting.empty():
+                if work is None and not self._stopped and not self._waiting.empty():
                     continue  # it came in the moment between
                 self._idle -= 1
-                if work is None:
+                if work is None or self._stopped:
                     self._threads.discard(threading.current_thread())
+                    return None
                 return work

@@ -1,0 +1,111 @@
+"""Bringing the CRM's webhooks to what is wanted: first what is new, then what has to go."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from crm_pipelines.audit.log import AuditLog
+from crm_pipelines.flows.hooks.comparison import Comparison, Pair
+from crm_pipelines.flows.hooks.wanted import new_hook
+from crm_pipelines.model.audit import Entry
+from crm_pipelines.model.connector import Account
+from crm_pipelines.model.errors import CrmError, OutcomeUnknown
+from crm_pipelines.model.hook import Hook, Hooks, WantedHook
+from crm_pipelines.store import webhooks
+from crm_pipelines.store.database import Database
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What was done: objects whose webhook was kept or made, ids of webhooks that were removed."""
+
+    kept: tuple[str, ...] = ()
+    made: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    others: int = 0
+
+
+@dataclass(frozen=True)
+class Settlement:
+    """One account that is being settled, opened."""
+
+    account: Account
+    database: Database
+    audit: AuditLog
+    url: str
+    hooks: Hooks
+
+    @property
+    def about(self) -> Mapping[str, str]:
+        """How statements name the account."""
+        return {"workspace": self.account.workspace, "crm": self.account.crm}
+
+    def settle(
+        self, found: Comparison, objects: Sequence[str], unwanted: Collection[int] = ()
+    ) -> Settled:
+        """One good webhook for each object, none for anything else.
+
+        ``unwanted`` registrations are replaced: their successors are made first, so that no
+        moment is without. What nobody could accept anyway goes before, since places are few.
+        """
+        for pair in found.pairs:
+            if pair.hook is not None and pair.registration.remote_id is None:
+                webhooks.note_made(self.database, pair.registration.id, pair.hook.id)
+        best = found.best(objects, unwanted)
+        removed = self.drop(found.strays)
+        made = tuple(name for name in objects if name not in best)
+        for name in made:
+            self._make(name)
+        staying = {pair.registration.id for pair in best.values()}
+        going = [pair for pair in found.pairs if pair.registration.id not in staying]
+        removed += self.give_up(going, "replaced")
+        return Settled(tuple(best), made, tuple(removed), len(found.others))
+
+    def drop(self, hooks: Sequence[Hook]) -> list[str]:
+        """Remove webhooks that nobody answers for; their ids."""
+        return [self._remove(hook) for hook in hooks]
+
+    def give_up(self, pairs: Sequence[Pair], remark: str) -> list[str]:
+        """Remove webhooks of ours; ids of those that were there. Retries are taken a while yet."""
+        removed = []
+        for pair in pairs:
+            if pair.hook is not None:
+                removed.append(self._remove(pair.hook))
+            webhooks.retire(self.database, [pair.registration.id], pair.words or remark)
+        return removed
+
+    def _make(self, object_: str) -> None:
+        """Its credentials are accepted before anybody has them; a lost answer is looked for."""
+        wanted = new_hook(self.account, object_, self.url)
+        registration = webhooks.add(self.database, self.about, wanted)
+        try:
+            made = self._add(wanted)
+        except OutcomeUnknown:
+            raise  # it may have been made: the next look at the list will tell
+        except CrmError:
+            webhooks.forget(self.database, registration.id)
+            raise
+        webhooks.note_made(self.database, registration.id, made.id)
+        self._note("webhook.create", made)
+
+    def _add(self, wanted: WantedHook) -> Hook:
+        try:
+            return self.hooks.add(wanted)
+        except OutcomeUnknown:
+            found = self._look_for(wanted)
+            return found if found is not None else self.hooks.add(wanted)
+
+    def _look_for(self, wanted: WantedHook) -> Hook | None:
+        return next((hook for hook in self.hooks.list() if hook.name == wanted.name), None)
+
+    def _remove(self, hook: Hook) -> str:
+        self.hooks.remove(hook.id)
+        self._note("webhook.remove", hook)
+        return hook.id
+
+    def _note(self, action: str, hook: Hook) -> None:
+        said = {"object": hook.object, "url": hook.url, "name": hook.name}
+        own = self.account
+        entry = Entry(action, own.workspace, own.crm, f"webhooks/{hook.id}", details=said)
+        self.audit.note(entry)

@@ -1,0 +1,74 @@
+-- name: alone
+-- One process at a time changes the webhooks of an account; until the connection is closed.
+SELECT pg_advisory_lock(7421012, hashtext(%(workspace)s || '/' || %(crm)s));
+
+-- name: every
+-- Every registration of an account, the oldest first.
+SELECT id, object, action, url, remote_id, username, status, remark, registered_at, checked_at,
+       accepted_until
+  FROM sync.webhooks
+ WHERE workspace_id = %(workspace)s AND crm = %(crm)s ORDER BY id;
+
+-- name: add
+-- From now on deliveries with these credentials are taken.
+INSERT INTO sync.webhooks (workspace_id, crm, object, action, url, username, password_digest)
+VALUES (%(workspace)s, %(crm)s, %(object)s, %(action)s, %(url)s, %(username)s, %(digest)s)
+RETURNING id, object, action, url, remote_id, username, status, remark, registered_at, checked_at,
+          accepted_until;
+
+-- name: made
+-- The CRM has it, under this id.
+UPDATE sync.webhooks SET remote_id = %(remote_id)s WHERE id = %(id)s;
+
+-- name: forget
+-- The CRM refused to make it: nobody was ever given these credentials.
+DELETE FROM sync.webhooks WHERE id = %(id)s;
+
+-- name: retire
+-- It is removed; what is under way is taken for so long.
+UPDATE sync.webhooks
+   SET status = 'retired', remark = %(remark)s,
+       accepted_until = clock_timestamp() + %(seconds)s * interval '1 second'
+ WHERE id = ANY (%(ids)s) AND status <> 'retired';
+
+-- name: judge
+-- What a look at the CRM's own list has shown.
+UPDATE sync.webhooks AS w
+   SET status = v.status, remark = v.remark, checked_at = clock_timestamp()
+  FROM unnest(%(ids)s::bigint[], %(states)s::text[], %(remarks)s::text[]) AS v (id, status, remark)
+ WHERE w.id = v.id AND w.status <> 'retired';
+
+-- name: heard
+-- When each registration's kind of event came last, read or not yet read.
+SELECT w.id,
+       greatest((SELECT max(l.received_at)
+                   FROM (VALUES ('create'), ('change'), ('delete')) AS a (action),
+                LATERAL (SELECT i.received_at FROM sync.inbox AS i
+                          WHERE i.workspace_id = w.workspace_id AND i.crm = w.crm
+                            AND i.object = w.object AND i.action = a.action
+                          ORDER BY i.received_at DESC LIMIT 1) AS l),
+                (SELECT max(i.received_at) FROM sync.inbox AS i
+                  WHERE i.workspace_id = w.workspace_id AND i.crm = w.crm
+                    AND i.status = 'waiting' AND i.registration_id = w.id)) AS heard_at
+  FROM sync.webhooks AS w
+ WHERE w.workspace_id = %(workspace)s AND w.crm = %(crm)s AND w.status <> 'retired';
+
+-- name: unheard
+-- Rows that changed after the last delivery of their kind, and long enough ago to have been told.
+SELECT count(*) AS records, min({stamp}) AS first_at, clock_timestamp() AS now
+  FROM {table}
+ WHERE workspace_id = %(workspace)s AND ({scope}) AND {stamp} > %(since)s
+   AND {stamp} < clock_timestamp() - %(patience)s * interval '1 second';
+
+-- name: health
+-- Every registration that is not retired, of every workspace.
+SELECT w.workspace_id AS workspace, w.crm, w.object, w.status, w.remark, w.remote_id,
+       w.registered_at, w.checked_at,
+       (SELECT max(l.received_at)
+          FROM (VALUES ('create'), ('change'), ('delete')) AS a (action),
+       LATERAL (SELECT i.received_at FROM sync.inbox AS i
+                 WHERE i.workspace_id = w.workspace_id AND i.crm = w.crm
+                   AND i.object = w.object AND i.action = a.action
+                 ORDER BY i.received_at DESC LIMIT 1) AS l) AS last_delivery_at
+  FROM sync.webhooks AS w
+ WHERE w.status <> 'retired' ORDER BY w.workspace_id, w.crm, w.object, w.id;
