@@ -21,10 +21,15 @@ def update(round_: Round, opened: Opened, one: Prepared) -> Outcome:
     """The record with our changes. Raises ``Undecided`` and the errors of ``model.errors``."""
     sink, entity, remote_id = opened.sink, one.command.entity, one.remote_id
     assert remote_id is not None
-    there = round_.seen_lately(entity, remote_id) or sink.read(entity, remote_id)
-    if there is None:
-        raise GoneError(_gone(one))
-    change = compare(one, _values(round_, opened, one), there, round_.rules.conflicts)
+    values, strategy = _values(round_, opened, one), round_.rules.conflicts
+    there = round_.seen_lately(entity, remote_id)
+    change = None if there is None else compare(one, values, there, strategy)
+    if there is None or change is None or change.ours or not change.values:
+        # what was seen a while ago tells what to write, but not how the record is now
+        there = sink.read(entity, remote_id)
+        if there is None:
+            raise GoneError(_gone(one))
+        change = compare(one, values, there, strategy)
     if change.undecided:
         raise Undecided("both_changed", _words(change), change.ours, change.theirs)
     if not change.values:

@@ -1,14 +1,18 @@
-"""The local side's columns in the words of ``model.writable``: one row of a table for each."""
+"""The local side's columns in the words of ``model.writable``: one row of a table for each.
+
+Columns say what a command writes, and hear what somebody else has written in the CRM.
+"""
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from crm_pipelines.flows.push import hearing
+from crm_pipelines.flows.push.plain_text import to_html
 from crm_pipelines.model.command import Entity
 
 Row = Mapping[str, Any]
@@ -16,11 +20,15 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Word:
-    """A column and what becomes of its value. ``primary`` is the first value of a list."""
+    """A column and what becomes of its value. ``primary`` is the first value of a list.
+
+    ``hear`` is the way back: a value for the column out of everything that the record says.
+    """
 
     column: str
     say: Callable[[Any], Any] = lambda value: value
     primary: bool = False
+    hear: hearing.Hear | None = None
 
 
 @dataclass(frozen=True)
@@ -48,7 +56,7 @@ def _number(value: Any) -> int | float | None:
 
 def _note(text: Any) -> str | None:
     """Notes are HTML in the CRM and plain text here."""
-    return None if text is None else html.escape(str(text), quote=False).replace("\n", "<br>")
+    return None if text is None else to_html(str(text))
 
 
 def _moment(value: Any) -> datetime | None:
@@ -82,31 +90,31 @@ def _duration(value: Any) -> str | None:
 
 WORDS: Mapping[Entity, Mapping[str, Word]] = {
     Entity.PERSON: {
-        "name": Word("name"),
-        "email": Word("email", _listed, primary=True),
-        "phone": Word("phone", _listed, primary=True),
+        "name": Word("name", hear=hearing.required("name")),
+        "email": Word("email", _listed, primary=True, hear=hearing.first("email")),
+        "phone": Word("phone", _listed, primary=True, hear=hearing.first("phone")),
     },
     Entity.ORGANIZATION: {
-        "name": Word("name"),
-        "industry": Word("industry"),
-        "country": Word("country"),
-        "address": Word("address"),
+        "name": Word("name", hear=hearing.required("name")),
+        "industry": Word("industry", hear=hearing.text("industry")),
+        "country": Word("country", hear=hearing.text("country")),
+        "address": Word("address", hear=hearing.text("address")),
     },
     Entity.ACTIVITY: {
-        "subject": Word("subject"),
-        "type": Word("type"),
-        "due_date": Word("due_at", due_date),
-        "due_time": Word("due_at", due_time),
-        "duration": Word("duration", _duration),
-        "note": Word("note", _note),
-        "done": Word("done"),
+        "subject": Word("subject", hear=hearing.required("subject")),
+        "type": Word("type", hear=hearing.required("type")),
+        "due_date": Word("due_at", due_date, hear=hearing.due_at),
+        "due_time": Word("due_at", due_time, hear=hearing.due_at),
+        "duration": Word("duration", _duration, hear=hearing.duration),
+        "note": Word("note", _note, hear=hearing.note),
+        "done": Word("done", hear=hearing.done),
     },
     Entity.DEAL: {
-        "title": Word("title"),
-        "value": Word("value", _number),
-        "currency": Word("currency"),
-        "stage_id": Word("stage_id"),
-        "status": Word("status"),
+        "title": Word("title", hear=hearing.required("title")),
+        "value": Word("value", _number, hear=hearing.number),
+        "currency": Word("currency", hear=hearing.currency),
+        "stage_id": Word("stage_id", hear=hearing.identity("stage_id")),
+        "status": Word("status", hear=hearing.one_of("status", ("open", "won", "lost"))),
     },
 }
 

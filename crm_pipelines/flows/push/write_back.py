@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from crm_pipelines.flows.inbox.local_side import Side, follow
+from crm_pipelines.flows.inbox.news import storable
 from crm_pipelines.flows.push.outcome import Outcome
 from crm_pipelines.flows.push.prepared import Prepared
 from crm_pipelines.flows.push.round import Round
 from crm_pipelines.model.audit import Entry
 from crm_pipelines.model.command import Entity, Kind
 from crm_pipelines.model.errors import OutcomeUnknown
+from crm_pipelines.model.event import Action
 from crm_pipelines.store import conflicts, local_side, outbox
 from crm_pipelines.store.database import Connection
 from crm_pipelines.store.queries import query
@@ -30,18 +33,48 @@ def write_back(round_: Round, one: Prepared, outcome: Outcome) -> None:
                 found.remote_id,
                 found.updated_at,
             )
-        outbox.deliver(connection, command, found.remote_id, fingerprint(outcome))
+            _follow(connection, round_, one, outcome)
+        outbox.deliver(connection, command, found.remote_id, fingerprint(one, outcome))
         _note_conflict(connection, round_, one, outcome)
         round_.audit.note(_entry(round_, one, outcome), connection)
 
 
-def fingerprint(outcome: Outcome) -> dict[str, Any]:
-    """By which the webhook of this very write is told from other people's changes."""
-    stamp = outcome.found.updated_at
+def fingerprint(one: Prepared, outcome: Outcome) -> dict[str, Any]:
+    """By which the webhook of this very write is told from other people's changes.
+
+    Values are as the record says them now: a CRM may spell them its own way.
+    """
+    found = outcome.found
+    made = one.command.kind is Kind.CREATE and not outcome.linked
     return {
-        "values": dict(outcome.written),
-        "update_time": None if stamp is None else stamp.isoformat(),
+        "action": Action.CREATE if made else Action.CHANGE,
+        "values": {
+            name: storable(found.values.get(name, value)) for name, value in outcome.written.items()
+        },
+        "update_time": None if found.updated_at is None else found.updated_at.isoformat(),
     }
+
+
+def _follow(connection: Connection, round_: Round, one: Prepared, outcome: Outcome) -> None:
+    """What somebody else changed in the record comes here with it, and where theirs wins, theirs.
+
+    A record that is only linked stays as it is, and so does its row.
+    """
+    command, found = one.command, outcome.found
+    assert command.local_id is not None
+    settled = outcome.change.winners if outcome.change is not None else {}
+    theirs = {name: one.base.get(name) for name, winner in settled.items() if winner == "theirs"}
+    created = command.kind is Kind.CREATE and not outcome.linked
+    follow(
+        connection,
+        Side(round_.workspace, round_.crm, round_.rules.types, round_.run),
+        command.entity,
+        command.local_id,
+        found,
+        mine=command.id,
+        unknown={} if created else found.values,
+        overruled=theirs,
+    )
 
 
 def _require_unclaimed(
