@@ -39,18 +39,22 @@ def mirror_asset(
     validate = ops.validate().alias("validate")
     upsert = ops.upsert().alias("upsert")
 
-    def compose(source: object) -> object:
-        return upsert(validate(transform(fetch(source))))
+    def compose(**sources: object) -> object:
+        return upsert(validate(transform(fetch(**sources))))
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", dg.BetaWarning)
         single_run = dg.BackfillPolicy.single_run()
     fields = (stream.key, *stream.fields) if stream.fields else ()
+    keys = {
+        "source": names.source(account),
+        "inbox": names.inbox(account.workspace, account.crm),
+    }
     return dg.graph_asset(
         name=stream.name,
         key_prefix=list(key.path[:-1]),
         description=_describe(account, stream),
-        ins={"source": dg.AssetIn(names.source(account), dagster_type=dg.Nothing)},
+        ins={one: dg.AssetIn(keys[one], dagster_type=dg.Nothing) for one in ops.sources},
         partitions_def=windows if stream.windowed else None,
         backfill_policy=single_run if stream.windowed else None,
         group_name=account.crm,

@@ -14,6 +14,7 @@ from crm_pipelines.defs.completeness import (
     completeness_job,
     completeness_schedule,
 )
+from crm_pipelines.defs.inbox import inbox_definitions
 from crm_pipelines.defs.jobs import sync_job, sync_schedule
 from crm_pipelines.defs.names import Names
 from crm_pipelines.defs.push import push_definitions
@@ -45,19 +46,21 @@ def build_definitions(wiring: Wiring) -> dg.Definitions:
     census = {crm: completeness_job(crm, _keys_of(crm, windowed)) for crm in crms}
     every = wiring.settings.sync_every_minutes
     push = push_definitions(wiring, accounts, names)
+    inbox = inbox_definitions(wiring, accounts, names)
     return dg.Definitions(
         assets=[
             *(source_asset(account, names) for account in accounts),
             *(budget_asset(account, names) for account in accounts),
             *(mirror_asset(*mirror, names, windows) for mirror in mirrors.values()),
             *push.assets,
+            *inbox.assets,
         ],
         asset_checks=[
             *(mirror_check(key, *mirror) for key, mirror in mirrors.items()),
             *(schema_check(key, *mirror) for key, mirror in mirrors.items()),
             *(completeness_check(key, *mirror) for key, mirror in windowed.items()),
         ],
-        jobs=[*jobs.values(), *census.values(), *push.jobs],
+        jobs=[*jobs.values(), *census.values(), *push.jobs, *inbox.jobs],
         schedules=[
             *(
                 sync_schedule(crm, job, every, _streams_of(crm, mirrors))
@@ -75,6 +78,7 @@ def build_definitions(wiring: Wiring) -> dg.Definitions:
             resume_sensor(wiring, jobs, mirrors),
             budget_sensor(wiring, accounts, names),
             *push.sensors,
+            *inbox.sensors,
         ]
         if jobs
         else [],

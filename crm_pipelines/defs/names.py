@@ -20,7 +20,11 @@ class Names:
 
     def asset(self, account: Account, stream: Stream) -> dg.AssetKey:
         """The mirror of a stream."""
-        return dg.AssetKey([*self._prefix(account), account.crm, stream.name])
+        return self.mirror(account.workspace, account.crm, stream.name)
+
+    def mirror(self, workspace: str, crm: str, stream: str) -> dg.AssetKey:
+        """The same by names."""
+        return dg.AssetKey([*self._of(workspace), crm, stream])
 
     def source(self, account: Account) -> dg.AssetKey:
         """The CRM itself."""
@@ -37,6 +41,10 @@ class Names:
     def push(self, workspace: str, crm: str, entity: str) -> dg.AssetKey:
         """What of the local side went to a CRM."""
         return dg.AssetKey([*self._of(workspace), "push", crm, str(entity)])
+
+    def inbox(self, workspace: str, crm: str) -> dg.AssetKey:
+        """What a CRM told us by webhook."""
+        return dg.AssetKey([*self._of(workspace), "inbox", crm])
 
     def _of(self, workspace: str) -> list[str]:
         return [workspace] if self.several_workspaces else []

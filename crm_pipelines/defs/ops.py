@@ -35,6 +35,15 @@ class PhaseOps:
         self._name = StreamName(account.workspace, account.crm, stream.name)
         self._prefix = f"{account.workspace}__{account.crm}__{stream.name}"
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Where rows come from: the CRM, and the inbox where webhooks tell of the stream."""
+        events = self._account.connector.events
+        told = events is not None and any(
+            one.stream == self._stream.name for one in events.streams.values()
+        )
+        return ("source", "inbox") if told else ("source",)
+
     def fetch(self) -> dg.OpDefinition:
         """The only op that calls the CRM."""
 
@@ -62,7 +71,7 @@ class PhaseOps:
             name=f"{self._prefix}__fetch",
             description=f"Pages of {self._stream.title.lower()} from the CRM into the staging "
             "store, untouched. Goes on where an interrupted run stopped.",
-            ins={"source": dg.In(dg.Nothing)},
+            ins={source: dg.In(dg.Nothing) for source in self.sources},
             out=dg.Out(io_manager_key="manifests", description="Which chunks were fetched."),
             required_resource_keys=NEEDS | {"options", self._account.crm},
             tags=_priority("fetch"),

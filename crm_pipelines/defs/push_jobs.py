@@ -1,7 +1,5 @@
 """Jobs, sensors and schedules of the push. Belongs here: when a job starts. Not: what it does."""
 
-import json
-import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -9,6 +7,7 @@ import dagster as dg
 
 from crm_pipelines.defs.names import Names
 from crm_pipelines.defs.push_ops import SHOWN, PushOps
+from crm_pipelines.defs.watching import Work, watch_for
 from crm_pipelines.model.command import Entity, Status
 from crm_pipelines.model.connector import Account
 from crm_pipelines.model.purpose import Purpose
@@ -16,18 +15,6 @@ from crm_pipelines.store import outbox, push_watch
 from crm_pipelines.store.push_watch import News
 from crm_pipelines.wiring import Wiring
 
-WATCH_SECONDS = 4.2
-"""How long a turn of a sensor waits for work. The daemon looks every 5 s: a turn that is not quite
-over by then, with what it costs to start and to write down, misses the next one, too."""
-LOOK_SECONDS = 0.5
-REPEAT_SECONDS = 30.0
-"""The same commands start a run again only after so long: a run may have died before it began."""
-UNFINISHED = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-]
 LOCAL = {
     Entity.PERSON: "contacts",
     Entity.ORGANIZATION: "organizations",
@@ -68,35 +55,15 @@ def push_sensor(
         "told by the database, in the moment of the commit.",
     )
     def watch(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
-        until = time.monotonic() + WATCH_SECONDS
+        def look() -> Work:
+            waiting = push_watch.waiting(wiring.database, crm, workspaces, purpose)
+            return Work(waiting.commands, waiting.mark, {"push/commands": str(waiting.commands)})
+
         with News(wiring.database) as news:
             outbox.recover(wiring.database)
-            while True:
-                waiting = push_watch.waiting(wiring.database, crm, workspaces, purpose)
-                if waiting.commands and _is_new(context, waiting.mark) and not _busy(context, job):
-                    context.update_cursor(json.dumps([waiting.mark, time.time()]))
-                    yield dg.RunRequest(tags={"push/commands": str(waiting.commands)})
-                    return
-                left = until - time.monotonic()
-                if left <= 0:
-                    yield dg.SkipReason("nothing waits, or a run is at it")
-                    return
-                news.wait(min(left, LOOK_SECONDS))
+            yield from watch_for(context, job.name, news, look)
 
     return watch
-
-
-def _is_new(context: dg.SensorEvaluationContext, mark: str) -> bool:
-    if not context.cursor:
-        return True
-    known, at = json.loads(context.cursor)
-    return bool(mark != known or time.time() - at > REPEAT_SECONDS)
-
-
-def _busy(context: dg.SensorEvaluationContext, job: dg.JobDefinition) -> bool:
-    """A run that is under way takes what has come in since, before it ends."""
-    wanted = dg.RunsFilter(job_name=job.name, statuses=UNFINISHED)
-    return context.instance.get_runs_count(wanted) > 0
 
 
 def retry_job(crm: str) -> dg.JobDefinition:

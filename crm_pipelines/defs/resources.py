@@ -10,6 +10,7 @@ import dagster as dg
 from pydantic import Field
 
 from crm_pipelines.defs.manifests import ManifestStore
+from crm_pipelines.flows.inbox.flow import Inbox
 from crm_pipelines.flows.push.flow import Push
 from crm_pipelines.model.errors import ConfigurationError
 from crm_pipelines.model.window import Mode, Options
@@ -93,6 +94,7 @@ def resources(wiring: Wiring) -> Mapping[str, Any]:
         "staging": _plain(lambda: wiring.staging, "Where chunks lie between phases."),
         "checkpoints": _plain(lambda: wiring.checkpoints, "Resume points of unfinished runs."),
         "push": _plain(lambda: _pushes(wiring), "The outbox's way into a CRM, by workspace."),
+        "inbox": _plain(lambda: _inboxes(wiring), "Deliveries' way into the mirror, by workspace."),
         **{crm: _client(wiring, crm) for crm in crms},
     }
 
@@ -100,6 +102,14 @@ def resources(wiring: Wiring) -> Mapping[str, Any]:
 def _pushes(wiring: Wiring) -> Callable[[str], dict[str, Push]]:
     return lambda crm: {
         account.workspace: wiring.push(account.workspace, crm)
+        for account in wiring.configured_accounts
+        if account.crm == crm
+    }
+
+
+def _inboxes(wiring: Wiring) -> Callable[[str], dict[str, Inbox]]:
+    return lambda crm: {
+        account.workspace: wiring.inbox(account.workspace, crm)
         for account in wiring.configured_accounts
         if account.crm == crm
     }

@@ -65,8 +65,9 @@ def test_replaying(
     assert (answer.status_code, answer.json()) == (200, {"replayed": 1})
     answer = caller.post(f"{PATH}/replay", json={"status": "dead"}, headers=admin)
     assert answer.json()["replayed"] >= 1
-    states = dict(local.run("SELECT id, status FROM sync.inbox"))
+    states = {row[0]: row[1] for row in local.run("SELECT id, status FROM sync.inbox")}
     assert (states[dead], states[applied], states[foreign]) == ("waiting", "waiting", "dead")
-    for wrong in ({}, {"ids": []}, {"ids": ["7"]}, {"status": "waiting"}, {"ids": [0]}, []):
+    bodies: list[Any] = [{}, {"ids": []}, {"ids": ["7"]}, {"status": "waiting"}, {"ids": [0]}, []]
+    for wrong in bodies:
         answer = caller.post(f"{PATH}/replay", json=wrong, headers=admin)
         assert answer.status_code == 422, (wrong, answer.text)

@@ -1,0 +1,160 @@
+"""The four ops of the inbox: deliveries → events → checked → applied.
+
+Belongs here: what the ops hand on, how long a run stays, and what it tells of what it did. Not: how
+a delivery is applied.
+"""
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+
+from crm_pipelines.defs.inbox_report import Report
+from crm_pipelines.defs.names import Names
+from crm_pipelines.flows.inbox.batches import Applied, Batch, Checked, Understood
+from crm_pipelines.flows.inbox.flow import Inbox
+from crm_pipelines.store.inbox.watch import News, waiting_mark
+
+JOB = "apply_webhooks"
+LINGER_SECONDS = 10.0
+"""So long a run waits for more when nothing is left: what comes meanwhile is spared the start of a
+run, which is most of the way from a change to its row."""
+LONGEST_SECONDS = 120.0
+"""After so long a run takes no more, however much comes: runs end, and say what they did."""
+LOOK_SECONDS = 0.5
+"""Deliveries that were put off come back without a word."""
+
+
+@dataclass(frozen=True)
+class Came:
+    """Deliveries by workspace."""
+
+    batches: Mapping[str, Batch]
+
+
+@dataclass(frozen=True)
+class Read:
+    """What they say, by workspace."""
+
+    understood: Mapping[str, Understood]
+
+
+@dataclass(frozen=True)
+class Sorted:
+    """Which of them count, by workspace."""
+
+    checked: Mapping[str, Checked]
+
+
+class InboxOps:
+    """The ops of one CRM; every configured workspace takes part."""
+
+    def __init__(self, crm: str, names: Names) -> None:
+        self._crm, self._names = crm, names
+
+    def fetch(self) -> dg.OpDefinition:
+        """Which deliveries have their turn."""
+
+        def compute(context: dg.OpExecutionContext) -> Came:
+            found = {w: inbox.fetch() for w, inbox in _inboxes(context, self._crm).items()}
+            context.add_output_metadata({w: len(b.deliveries) for w, b in found.items()})
+            return Came(found)
+
+        return self._op("fetch", "Deliveries whose turn it is, as they came.", compute)
+
+    def transform(self) -> dg.OpDefinition:
+        """Bodies of every version to events of one shape."""
+
+        def compute(context: dg.OpExecutionContext, came: Came) -> Read:
+            inboxes = _inboxes(context, self._crm)
+            found = {w: inboxes[w].transform(batch) for w, batch in came.batches.items()}
+            context.add_output_metadata(
+                {
+                    "events": sum(len(one.events) for one in found.values()),
+                    "unreadable": sum(len(one.poison) for one in found.values()),
+                    "about_nothing_mirrored": sum(len(one.unheard) for one in found.values()),
+                }
+            )
+            return Read(found)
+
+        return self._op("transform", "What they say, in one shape for all versions.", compute)
+
+    def validate(self) -> dg.OpDefinition:
+        """Duplicates, disorder and echoes."""
+
+        def compute(context: dg.OpExecutionContext, read: Read) -> Sorted:
+            inboxes = _inboxes(context, self._crm)
+            found = {w: inboxes[w].validate(one) for w, one in read.understood.items()}
+            context.add_output_metadata(
+                {
+                    "leading": sum(len(one.leading) for one in found.values()),
+                    "stale": sum(len(one.stale) for one in found.values()),
+                    "echoes": sum(len(one.echoes) for one in found.values()),
+                }
+            )
+            return Sorted(found)
+
+        about = "Which event of a record counts, which come late, which tell of our own writes."
+        return self._op("validate", about, compute)
+
+    def apply(self) -> dg.OpDefinition:
+        """To the mirror and the local side; then whatever has come in since."""
+
+        def compute(context: dg.OpExecutionContext, checked: Sorted) -> None:
+            inboxes = _inboxes(context, self._crm)
+            report = Report(context, self._crm, self._names)
+            try:
+                for workspace, one in checked.checked.items():
+                    report.add(workspace, inboxes[workspace].apply(one, run=context.run_id))
+                for workspace, more in self._what_came_since(context, inboxes):
+                    report.add(workspace, more)
+            finally:
+                report.tell()
+
+        return dg.op(
+            name=f"{JOB}__apply",
+            description="To the mirror and the local side, each delivery once; asks the CRM again "
+            "where a body does not tell all. Then takes what has come in meanwhile, until nothing "
+            f"has come for {LINGER_SECONDS:g} s.",
+            ins={"checked": dg.In(input_manager_key="manifests")},
+            out=dg.Out(dg.Nothing, io_manager_key="manifests"),
+            required_resource_keys={"inbox", "database"},
+        )(compute)
+
+    def _what_came_since(
+        self, context: dg.OpExecutionContext, inboxes: Mapping[str, Inbox]
+    ) -> Iterator[tuple[str, Applied]]:
+        database, begun = context.resources.database, time.monotonic()
+        quiet_since = begun
+        with News(database) as news:
+            while True:
+                now = time.monotonic()
+                if now - begun > LONGEST_SECONDS or now - quiet_since > LINGER_SECONDS:
+                    return
+                if waiting_mark(database, self._crm, list(inboxes)).deliveries:
+                    settled = 0
+                    for workspace, inbox in inboxes.items():
+                        more = inbox.work(run=context.run_id)
+                        settled += more.settled
+                        yield workspace, more
+                    if settled:
+                        quiet_since = time.monotonic()
+                        continue
+                news.wait(LOOK_SECONDS)
+
+    def _op(self, phase: str, description: str, compute: Any) -> dg.OpDefinition:
+        taken = {"transform": "came", "validate": "read"}.get(phase)
+        return dg.op(
+            name=f"{JOB}__{phase}",
+            description=description,
+            ins={taken: dg.In(input_manager_key="manifests")} if taken else {},
+            out=dg.Out(io_manager_key="manifests"),
+            required_resource_keys={"inbox", "database"},
+        )(compute)
+
+
+def _inboxes(context: dg.OpExecutionContext, crm: str) -> dict[str, Inbox]:
+    found: dict[str, Inbox] = context.resources.inbox(crm)
+    return found
