@@ -179,6 +179,12 @@ class Ledger:
         return [dict(row) for row in cursor.fetchall()] if cursor.description else []
 
 
+def is_mirrored(database: Database, crm: str, entity: Entity) -> bool:
+    """Whether there is a mirror of these records at all."""
+    values = {"table": f"{crm}.{MIRRORS[entity]}"}
+    return bool(database.run("push.mirror_exists", values)[0]["there"])
+
+
 def behind(
     database: Database, workspace: str, crm: str, entity: Entity, *, after: int, most: int
 ) -> list[int]:

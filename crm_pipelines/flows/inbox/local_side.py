@@ -195,11 +195,15 @@ def _compare(
 
 
 def _is_older(one: Sighted, found: Found, link: Link | None, delivered_at: datetime | None) -> bool:
-    """Whether a state may be from before what we know: from before our own last write, or from a
-    copy of the CRM's that lags."""
+    """Whether a state may be from before what we know: from before our own last write or the last
+    comparison, or from a copy of the CRM's that lags."""
     if one.asked_at is None or (delivered_at is not None and delivered_at >= one.asked_at):
         return True
-    if link is None or link.stamp is None or link.seen_at is None or found.updated_at is None:
+    if link is None or link.seen_at is None:
+        return False
+    if link.seen_at >= one.asked_at:
+        return True
+    if link.stamp is None or found.updated_at is None:
         return False
     return found.updated_at < link.stamp and one.asked_at - link.seen_at < BEHIND
 
