@@ -39,8 +39,9 @@ class Hook:
 class Hooks(Protocol):
     """An opened account whose webhooks are managed. Raises the errors of ``model.errors``."""
 
-    objects: Collection[str]
-    """Kinds of records that a webhook can be about."""
+    @property
+    def objects(self) -> Collection[str]:
+        """Kinds of records that a webhook can be about."""
 
     def list(self) -> Sequence[Hook]:
         """All of them, those of other programs, too."""

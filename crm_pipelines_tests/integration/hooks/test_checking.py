@@ -1,0 +1,215 @@
+"""Webhooks that are deleted, banned, fail or fall silent: noticed, mended, their gap closed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from crm_pipelines.flows.hooks.catching_up import Catching, catch_up, needed
+from crm_pipelines.flows.hooks.checkup import Checkup
+from crm_pipelines.flows.hooks.comparison import Condition
+from crm_pipelines.model.notice import Level, Notice
+from crm_pipelines.model.window import Mode
+from crm_pipelines_tests.integration.cli.test_auth import free_port
+from crm_pipelines_tests.integration.gateway.conftest import gateway_process
+from crm_pipelines_tests.integration.hooks.hooking import OBJECTS, Hooking
+from crm_pipelines_tests.mirroring import Mirroring
+from crm_pipelines_tests.receiver import wait_for
+
+NAMES = {"persons": "name", "deals": "title"}
+
+
+class News(list[Notice]):
+    """Keeps what is told."""
+
+    def __call__(self, notice: Notice) -> None:
+        self.append(notice)
+
+    def close(self) -> None:
+        """Nothing is on its way."""
+
+
+def check(hooks: Hooking, news: News | None = None, *, repair: bool = True) -> Checkup:
+    told = News() if news is None else news
+    return replace(hooks.webhooks, notify=told).check(repair=repair)
+
+
+def conditions(found: Checkup) -> dict[str, Condition]:
+    return {one.object: one.condition for one in found.findings if one.problem}
+
+
+def bring(hooks: Hooking, object_: str) -> None:
+    """As if a delivery had come a moment ago, and been applied."""
+    hooks.query(
+        "INSERT INTO sync.inbox (workspace_id, delivery_id, body, status, object, action,"
+        " remote_id) VALUES ('default', gen_random_uuid()::text, '', 'applied', %(object)s,"
+        " 'change', '1')",
+        object=object_,
+    )
+
+
+def edit(hooks: Hooking, identity: int, **values: Any) -> None:
+    hooks.sandbox.admin("PATCH", f"/pipedrive/records/persons/{identity}", values)
+
+
+def test_all_is_well(hooks: Hooking) -> None:
+    hooks.webhooks.register()
+    news, mark = News(), hooks.mark()
+    found = check(hooks, news)
+    assert hooks.calls(mark) == [("GET", 200)]
+    assert not conditions(found) and not found.broken and not news
+    assert needed(found) == Catching()
+    assert {row["status"] for row in hooks.rows()} == {"active"}
+    assert all(row["checked_at"] for row in hooks.rows())
+
+
+def test_nothing_is_made_where_nothing_was_registered(hooks: Hooking) -> None:
+    found = check(hooks)
+    assert set(found.broken) == OBJECTS and not hooks.there() and needed(found) == Catching()
+
+
+def test_gone_switched_off_and_moved(hooks: Hooking) -> None:
+    hooks.webhooks.register()
+    ours = hooks.ours()
+    gone, off, moved = (ours[name]["id"] for name in ("person", "deal", "note"))
+    hooks.sandbox.admin("DELETE", f"/pipedrive/webhooks/{gone}")
+    hooks.sandbox.admin("PATCH", f"/pipedrive/records/webhooks/{off}", {"is_active": 0})
+    elsewhere = {"subscription_url": "http://127.0.0.1:9/x"}
+    hooks.sandbox.admin("PATCH", f"/pipedrive/records/webhooks/{moved}", elsewhere)
+    looked = check(hooks, repair=False)
+    expected = {
+        "person": Condition.MISSING,
+        "deal": Condition.INACTIVE,
+        "note": Condition.MISPLACED,
+    }
+    assert conditions(looked) == expected
+    assert {row["object"]: row["status"] for row in hooks.rows() if row["remark"]} == {
+        "person": "missing",
+        "deal": "failing",
+        "note": "failing",
+    }
+    news = News()
+    found = check(hooks, news)
+    assert conditions(found) == expected and not found.broken
+    assert set(found.settled.made) == set(expected)
+    wanted = needed(found)
+    assert {"persons", "deals", "archived_deals", "notes"} == set(wanted.streams)
+    assert set(wanted.whole) == {"persons", "notes"}
+    assert {(n.level, n.what) for n in news} == {(Level.WARNING, "webhook.repair")}
+    assert {n.subject for n in news} == {f"webhook/{name}" for name in expected}
+    assert set(hooks.ours()) == OBJECTS
+    assert not conditions(check(hooks))
+
+
+def test_one_that_never_worked_is_told_of_and_not_made_again(hooks: Hooking) -> None:
+    hooks.webhooks.register()
+    hooks.receiver.judge, hooks.receiver.always = None, 503
+    before = hooks.ours()["person"]["id"]
+    edit(hooks, 1, name="Ada")
+    wait_for(lambda: hooks.ours()["person"]["last_http_status"] == 503)
+    news = News()
+    found = check(hooks, news)
+    assert conditions(found) == {"person": Condition.FAILING}
+    assert found.broken == ("person",) and hooks.ours()["person"]["id"] == before
+    assert needed(found) == Catching(delta=("persons",))
+    assert [n.level for n in news] == [Level.ERROR] and "503" in news[0].words
+    bring(hooks, "person")
+    assert check(hooks).settled.made == ("person",)
+    assert hooks.ours()["person"]["id"] != before
+
+
+def test_silence(hooks: Hooking) -> None:
+    """The list says that all is well; the mirror knows better."""
+    mirror = Mirroring(hooks.values)
+    try:
+        hooks.webhooks.register()
+        hooks.query("UPDATE sync.webhooks SET registered_at = registered_at - interval '1 hour'")
+        mirror("pipedrive.persons", mode=Mode.FULL)
+        hooks.query("UPDATE pipedrive.persons SET update_time = update_time - interval '1 day'")
+        assert not conditions(check(hooks))
+        hooks.query(
+            "UPDATE pipedrive.persons SET update_time = now() - interval '10 minutes' WHERE id = 2"
+        )
+        found = check(hooks, repair=False)
+        assert conditions(found) == {"person": Condition.SILENT}
+        assert "1 persons changed" in next(f.words for f in found.findings if f.problem)
+        bring(hooks, "person")  # its news came late
+        assert not conditions(check(hooks))
+    finally:
+        mirror.close()
+
+
+@pytest.fixture
+def whole(hooking: Callable[..., Hooking], tmp_path: Path) -> Iterator[tuple[Hooking, ExitStack]]:
+    """Everything there is: the gateway receives, the inbox applies. Closing the stack kills it."""
+    hooks = hooking(CRM_PUBLIC_URL="", CRM_GATEWAY_PORT=str(free_port()))
+    with ExitStack() as stack:
+        stack.enter_context(gateway_process(hooks.values, tmp_path))
+        yield hooks, stack
+
+
+def test_a_ban_and_a_deleted_webhook_leave_no_gap(
+    whole: tuple[Hooking, ExitStack], tmp_path: Path
+) -> None:
+    hooks, gateway = whole
+    mirror = Mirroring(hooks.values)
+    try:
+        for name in ("persons", "deals", "archived_deals"):
+            mirror(f"pipedrive.{name}", mode=Mode.FULL)
+        hooks.webhooks.register()
+        _change(hooks, "persons", 1, name="Told")
+        _change(hooks, "deals", 1, title="Told")
+        wait_for(lambda: _received(hooks) == 2)
+        hooks.wiring.inbox("default").work()
+        assert _difference(hooks, mirror) == {}
+        hooks.sandbox.admin("DELETE", f"/pipedrive/webhooks/{hooks.ours()['person']['id']}")
+        gateway.close()
+        for number in range(10):
+            _change(hooks, "deals", 1, title=f"Refused {number}")
+        wait_for(lambda: hooks.ours()["deal"]["banned_seconds"] > 0)
+        with gateway_process(hooks.values, tmp_path):
+            _change(hooks, "deals", 2, title="Lost in the ban")
+            hooks.sandbox.admin("DELETE", "/pipedrive/records/deals/3")
+            _change(hooks, "persons", 2, name="Never told")
+            hooks.sandbox.admin("DELETE", "/pipedrive/records/persons/3")
+            hooks.sandbox.admin("POST", "/pipedrive/records/persons/4/merge", {"into": 5})
+            assert set(_difference(hooks, mirror)) == {"persons", "deals"}
+            found = check(hooks)
+            assert conditions(found)["person"] is Condition.MISSING
+            assert conditions(found)["deal"] is Condition.FAILING
+            assert {"person", "deal"} <= set(found.settled.made) and not found.broken
+            catch_up(lambda name: hooks.wiring.mirror("default", "pipedrive", name), needed(found))
+            assert _difference(hooks, mirror) == {}
+            before = _received(hooks)
+            _change(hooks, "deals", 4, title="Told again")
+            wait_for(lambda: _received(hooks) > before)
+            hooks.wiring.inbox("default").work()
+            assert _difference(hooks, mirror) == {}
+            assert not conditions(check(hooks))
+    finally:
+        mirror.close()
+
+
+def _change(hooks: Hooking, collection: str, identity: int, **values: Any) -> None:
+    hooks.sandbox.admin("PATCH", f"/pipedrive/records/{collection}/{identity}", values)
+
+
+def _received(hooks: Hooking) -> int:
+    return int(hooks.query("SELECT count(*) AS number FROM sync.inbox")[0]["number"])
+
+
+def _difference(hooks: Hooking, mirror: Mirroring) -> dict[str, Any]:
+    """Records that the mirror shows otherwise than Pipedrive has them."""
+    found = {}
+    for name, key in NAMES.items():
+        there = {one["id"]: one[key] for one in hooks.sandbox.truth("pipedrive", name)}
+        here = {id_: row[key] for id_, row in mirror.rows(f"pipedrive.{name}").items()}
+        other = {id_ for id_ in {*here, *there} if here.get(id_) != there.get(id_)}
+        if other:
+            found[name] = {id_: (here.get(id_), there.get(id_)) for id_ in other}
+    return found
