@@ -22,6 +22,7 @@ from crm_pipelines_tests.commands import COMMAND, environment
 from crm_pipelines_tests.mirroring import SEALED
 
 PATH = "/webhooks/pipedrive/default"
+Headers = Mapping[str, str]
 SECRET = "newest secret"
 
 

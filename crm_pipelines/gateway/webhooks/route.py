@@ -98,7 +98,9 @@ class Webhooks:
 
 
 async def _take(  # what the document is made from
-    workspace: Annotated[str, Path(description="Whose account it is about: see CRM_WORKSPACES.")],
+    workspace: Annotated[
+        str, Path(description="One of CRM_WORKSPACES: whose account it is.", examples=["default"])
+    ],
     credentials: Annotated[HTTPBasicCredentials | None, Security(basic)],
 ) -> Received:
     raise NotImplementedError

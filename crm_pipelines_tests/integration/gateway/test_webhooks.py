@@ -22,6 +22,7 @@ import pytest
 from crm_pipelines.gateway.webhooks import callers
 from crm_pipelines_tests import webhooks
 from crm_pipelines_tests.integration.cli.test_auth import free_port
+from crm_pipelines_tests.integration.gateway.test_openapi import try_out
 from crm_pipelines_tests.servers import Databases
 from crm_pipelines_tests.webhooks import BY_HAND, Gateway, basic, delivery, register
 
@@ -326,6 +327,13 @@ def test_the_document_describes_it(taking: Taking) -> None:
     assert set(described["post"]["responses"]) >= {"200", "400", "401", "403", "404", "413", "503"}
     assert described["post"]["requestBody"]["required"] is True
     assert document["components"]["securitySchemes"]["WebhookCredentials"]["scheme"] == "basic"
+
+
+def test_requests_made_up_from_the_document(taking: Taking, tmp_path: Path) -> None:
+    before, [(name, value)] = len(taking.bodies()), BY_HAND.items()
+    address = f"http://127.0.0.1:{taking.gateway.port}"
+    try_out(address, tmp_path, f"{name}: {value}", "--include-path-regex", "^/webhooks")
+    assert len(taking.bodies()) > before
 
 
 def test_secrets_are_compared_in_constant_time() -> None:
