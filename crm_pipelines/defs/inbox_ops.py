@@ -18,11 +18,20 @@ from crm_pipelines.flows.inbox.flow import Inbox
 from crm_pipelines.store.inbox.watch import News, waiting_mark
 
 JOB = "apply_webhooks"
-LINGER_SECONDS = 10.0
-"""So long a run waits for more when nothing is left: what comes meanwhile is spared the start of a
-run, which is most of the way from a change to its row."""
-LONGEST_SECONDS = 120.0
-"""After so long a run takes no more, however much comes: runs end, and say what they did."""
+PATIENCE = {
+    "linger_seconds": dg.Field(
+        float,
+        default_value=10.0,
+        description="So long the run waits for more when nothing is left: what comes meanwhile is "
+        "spared the start of a run, which is most of the way from a change to its row.",
+    ),
+    "longest_seconds": dg.Field(
+        float,
+        default_value=120.0,
+        description="After so long the run takes no more, however much comes: it ends and says "
+        "what it did.",
+    ),
+}
 LOOK_SECONDS = 0.5
 """Deliveries that were put off come back without a word."""
 
@@ -116,8 +125,9 @@ class InboxOps:
         return dg.op(
             name=f"{JOB}__apply",
             description="To the mirror and the local side, each delivery once; asks the CRM again "
-            "where a body does not tell all. Then takes what has come in meanwhile, until nothing "
-            f"has come for {LINGER_SECONDS:g} s.",
+            "where a body does not tell all. Then takes what has come in meanwhile, and waits a "
+            "little for more.",
+            config_schema=PATIENCE,
             ins={"checked": dg.In(input_manager_key="manifests")},
             out=dg.Out(dg.Nothing, io_manager_key="manifests"),
             required_resource_keys={"inbox", "database"},
@@ -126,23 +136,22 @@ class InboxOps:
     def _what_came_since(
         self, context: dg.OpExecutionContext, inboxes: Mapping[str, Inbox]
     ) -> Iterator[tuple[str, Applied]]:
-        database, begun = context.resources.database, time.monotonic()
-        quiet_since = begun
+        database, patience = context.resources.database, context.op_config
+        begun = quiet_since = time.monotonic()
         with News(database) as news:
-            while True:
-                now = time.monotonic()
-                if now - begun > LONGEST_SECONDS or now - quiet_since > LINGER_SECONDS:
-                    return
+            while time.monotonic() - begun < patience["longest_seconds"]:
+                settled = 0
                 if waiting_mark(database, self._crm, list(inboxes)).deliveries:
-                    settled = 0
                     for workspace, inbox in inboxes.items():
                         more = inbox.work(run=context.run_id)
                         settled += more.settled
                         yield workspace, more
-                    if settled:
-                        quiet_since = time.monotonic()
-                        continue
-                news.wait(LOOK_SECONDS)
+                if settled:
+                    quiet_since = time.monotonic()
+                elif time.monotonic() - quiet_since >= patience["linger_seconds"]:
+                    return
+                else:
+                    news.wait(LOOK_SECONDS)
 
     def _op(self, phase: str, description: str, compute: Any) -> dg.OpDefinition:
         taken = {"transform": "came", "validate": "read"}.get(phase)

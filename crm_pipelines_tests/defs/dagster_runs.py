@@ -88,13 +88,16 @@ class Runs:
         """The job that compares every mirror of a CRM with it."""
         return self.whole(f"check_{crm}")
 
-    def whole(self, job_name: str) -> dg.DagsterRun:
-        """A job as it is, with nothing picked."""
+    def whole(self, job_name: str, **ops: Mapping[str, Any]) -> dg.DagsterRun:
+        """A job as it is, with nothing picked; ``ops`` is the configuration of some by name."""
         with _quiet():
             job = self._job(job_name)
             run = self.instance.create_run_for_job(
                 job_def=job.get_definition(),
-                run_config={"loggers": _config({})["loggers"]},
+                run_config={
+                    "loggers": _config({})["loggers"],
+                    "ops": {name: {"config": dict(config)} for name, config in ops.items()},
+                },
                 job_code_origin=job.get_python_origin(),
             )
         return self.execute(run)
