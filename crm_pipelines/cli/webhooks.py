@@ -16,13 +16,14 @@ from rich.table import Table
 
 from crm_pipelines import home
 from crm_pipelines.cli.exits import Exit
-from crm_pipelines.flows.hooks.catching_up import Catching, catch_up, needed
+from crm_pipelines.flows.hooks.catching_up import Catching, catch_up
 from crm_pipelines.flows.hooks.checkup import Checkup
 from crm_pipelines.flows.hooks.comparison import Comparison, Condition
 from crm_pipelines.flows.hooks.flow import Webhooks
 from crm_pipelines.flows.hooks.settlement import Settled
 from crm_pipelines.model.errors import BudgetSpent, ConfigurationError
 from crm_pipelines.model.hook import Hook
+from crm_pipelines.model.manifest import Outcome
 from crm_pipelines.store import inbox
 from crm_pipelines.wiring import Wiring
 
@@ -70,10 +71,13 @@ def have_made(
     """
     with _opened(workspace) as (_, webhooks):
         done = webhooks.register(rotate=rotate)
+        gap = webhooks.open_gaps().streams
     if as_json:
-        typer.echo(json.dumps({"url": webhooks.url, **asdict(done)}))
+        typer.echo(json.dumps({"url": webhooks.url, **asdict(done), "gaps": gap}))
         return
     typer.echo(f"{_summary(done)}; they deliver to {webhooks.url}")
+    if gap:
+        typer.echo(f"Some events may be missing: crm-pipelines webhooks check syncs {_and(gap)}.")
 
 
 def show(workspace: Workspace = "default", as_json: AsJson = False) -> None:
@@ -109,8 +113,7 @@ def check(
     """
     with _opened(workspace) as (wiring, webhooks):
         found = webhooks.check(repair=not dry_run)
-        wanted = Catching() if dry_run else needed(found)
-        outcomes = catch_up(lambda name: wiring.mirror(workspace, CRM, name), wanted)
+        outcomes = {} if dry_run else _close_gaps(wiring, workspace, webhooks, found.catching)
         last = _by_object(inbox.last_by_kind(wiring.database, workspace))
     rows = list(_findings(found, last))
     if as_json:
@@ -168,12 +171,27 @@ def _opened(workspace: str) -> Iterator[tuple[Wiring, Webhooks]]:
             raise typer.Exit(Exit.PAUSED) from error
 
 
+def _close_gaps(
+    wiring: Wiring, workspace: str, webhooks: Webhooks, wanted: Catching
+) -> Mapping[str, Outcome]:
+    """The mirror first, then what follows from it."""
+    outcomes = catch_up(lambda name: wiring.mirror(workspace, CRM, name), wanted)
+    if outcomes:
+        wiring.stages(workspace, CRM).work()
+        webhooks.open_gaps()
+    return outcomes
+
+
 def _summary(done: Settled) -> str:
     parts = [f"{len(done.kept):,} kept"] if done.kept or not done.made else []
     parts += [f"{len(done.made):,} made ({', '.join(done.made)})"] if done.made else []
     parts += [f"{len(done.removed):,} removed"] if done.removed else []
     parts += [f"{done.others:,} of others left alone"] if done.others else []
     return "Webhooks: " + ", ".join(parts)
+
+
+def _and(names: Sequence[str]) -> str:
+    return ", ".join(names)
 
 
 def _rows(found: Comparison, last: Mapping[str, datetime]) -> Iterator[dict[str, Any]]:

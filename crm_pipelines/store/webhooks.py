@@ -37,6 +37,7 @@ class Registration:
     registered_at: datetime
     checked_at: datetime | None
     accepted_until: datetime | None
+    gap_since: datetime | None
 
     @property
     def lives(self) -> bool:
@@ -57,9 +58,15 @@ def every(database: Database, about: Mapping[str, str]) -> list[Registration]:
     return [Registration(**row) for row in database.run("webhooks.every", about)]
 
 
-def add(database: Database, about: Mapping[str, str], wanted: WantedHook) -> Registration:
+def add(
+    database: Database,
+    about: Mapping[str, str],
+    wanted: WantedHook,
+    gap_since: datetime | None = None,
+) -> Registration:
     """Take deliveries with these credentials from now on; committed before anybody has them.
 
+    ``gap_since`` is from when on its predecessor may have brought nothing.
     256 random bits need no slow hash: there is nothing to guess.
     """
     values = {
@@ -68,6 +75,7 @@ def add(database: Database, about: Mapping[str, str], wanted: WantedHook) -> Reg
         "action": wanted.action,
         "url": wanted.url,
         "username": wanted.username,
+        "gap_since": gap_since,
         "digest": hashlib.sha256(wanted.password.encode()).digest(),
     }
     return Registration(**database.run("webhooks.add", values)[0])
@@ -103,6 +111,17 @@ def heard(database: Database, about: Mapping[str, str]) -> dict[int, datetime]:
     """When the last delivery of each registration's kind came; those without one are left out."""
     rows = database.run("webhooks.heard", about)
     return {row["id"]: row["heard_at"] for row in rows if row["heard_at"] is not None}
+
+
+def synced(database: Database, about: Mapping[str, str], since: datetime) -> dict[str, bool]:
+    """Streams that a good sync has begun to read since then; whether one of them read all."""
+    rows = database.run("webhooks.synced", {**about, "since": since})
+    return {row["stream"]: row["whole"] for row in rows}
+
+
+def close_gap(database: Database, registration: int) -> None:
+    """Nothing is missing any more of what its predecessor did not bring."""
+    database.run("webhooks.close_gap", {"id": registration})
 
 
 def unheard(

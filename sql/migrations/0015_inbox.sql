@@ -57,7 +57,10 @@ CREATE TABLE sync.webhooks (
     remark           text,
     registered_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
     checked_at       timestamptz,
-    accepted_until   timestamptz
+    accepted_until   timestamptz,
+    -- From when on things may have happened without a word, before this one was made in place of
+    -- one that was broken; null once syncs have made up for it.
+    gap_since        timestamptz
 );
 CREATE INDEX webhooks_wanted ON sync.webhooks (workspace_id, crm, object, action)
     WHERE status <> 'retired';

@@ -5,16 +5,18 @@ SELECT pg_advisory_lock(7421012, hashtext(%(workspace)s || '/' || %(crm)s));
 -- name: every
 -- Every registration of an account, the oldest first.
 SELECT id, object, action, url, remote_id, username, status, remark, registered_at, checked_at,
-       accepted_until
+       accepted_until, gap_since
   FROM sync.webhooks
  WHERE workspace_id = %(workspace)s AND crm = %(crm)s ORDER BY id;
 
 -- name: add
 -- From now on deliveries with these credentials are taken.
-INSERT INTO sync.webhooks (workspace_id, crm, object, action, url, username, password_digest)
-VALUES (%(workspace)s, %(crm)s, %(object)s, %(action)s, %(url)s, %(username)s, %(digest)s)
+INSERT INTO sync.webhooks (workspace_id, crm, object, action, url, username, password_digest,
+                           gap_since)
+VALUES (%(workspace)s, %(crm)s, %(object)s, %(action)s, %(url)s, %(username)s, %(digest)s,
+        %(gap_since)s)
 RETURNING id, object, action, url, remote_id, username, status, remark, registered_at, checked_at,
-          accepted_until;
+          accepted_until, gap_since;
 
 -- name: made
 -- The CRM has it, under this id.
@@ -52,6 +54,17 @@ SELECT w.id,
                     AND i.status = 'waiting' AND i.registration_id = w.id)) AS heard_at
   FROM sync.webhooks AS w
  WHERE w.workspace_id = %(workspace)s AND w.crm = %(crm)s AND w.status <> 'retired';
+
+-- name: synced
+-- Streams that were synced since a moment, and whether one of those syncs saw everything.
+SELECT stream, bool_or(mode = 'full') AS whole FROM sync.runs
+ WHERE workspace_id = %(workspace)s AND crm = %(crm)s AND started_at >= %(since)s
+   AND status IN ('success', 'partial') AND mode IN ('incremental', 'full')
+ GROUP BY stream;
+
+-- name: close_gap
+-- Syncs have made up for what a webhook did not tell.
+UPDATE sync.webhooks SET gap_since = NULL WHERE id = %(id)s;
 
 -- name: unheard
 -- Rows that changed after the last delivery of their kind, and long enough ago to have been told.

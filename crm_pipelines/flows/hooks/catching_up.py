@@ -1,21 +1,24 @@
-"""Closing a gap: what happened while webhooks brought nothing is asked for."""
+"""Closing gaps: what happened while webhooks brought nothing is asked for."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from crm_pipelines.flows.hooks.checkup import Checkup
+from crm_pipelines.flows.hooks.wanted import streams_of
 from crm_pipelines.flows.mirror.flow import Mirror
+from crm_pipelines.model.connector import Account
 from crm_pipelines.model.manifest import Outcome
 from crm_pipelines.model.stream import Stream
 from crm_pipelines.model.window import Mode, Options
+from crm_pipelines.store import webhooks
+from crm_pipelines.store.database import Database
 
 
 @dataclass(frozen=True)
 class Catching:
-    """Streams to be synced, by how: ``whole`` where deltas do not tell what was deleted."""
+    """Streams to be synced: by what changed, or ``whole`` where that does not tell of deletes."""
 
     delta: tuple[str, ...] = ()
     whole: tuple[str, ...] = ()
@@ -26,23 +29,35 @@ class Catching:
         return tuple(dict.fromkeys((*self.delta, *self.whole)))
 
 
-def needed(checkup: Checkup) -> Catching:
-    """Changes since the last sync are read at once; a delete may have gone untold, too, and is
-    looked for once the webhook works again, not at every look in between."""
-    whole = checkup.gaps_closed_for_good.values()
-    return Catching(tuple(checkup.gaps), _names([s for s in whole if _hides_deletes(s)]))
+def open_gaps(account: Account, database: Database) -> Catching:
+    """What is still to be synced for webhooks that were made in place of broken ones.
+
+    A gap is kept with its webhook until good syncs, begun since, have read what it may hide:
+    whoever breaks off in between, and whoever syncs, it is neither forgotten nor closed twice.
+    """
+    about = {"workspace": account.workspace, "crm": account.crm}
+    delta, whole = dict[str, None](), dict[str, None]()
+    for one in webhooks.every(database, about):
+        if not one.lives or one.gap_since is None:
+            continue
+        synced = webhooks.synced(database, about, one.registered_at)
+        missing = [s for s in streams_of(account, one.object) if not _is_read(s, synced)]
+        for stream in missing:
+            kind = whole if _hides_deletes(stream) else delta
+            kind[stream.name] = None
+        if not missing:
+            webhooks.close_gap(database, one.id)
+    return Catching(tuple(delta), tuple(whole))
 
 
 def catch_up(mirror: Callable[[str], Mirror], wanted: Catching) -> Mapping[str, Outcome]:
     """Sync them here and now; what came of each. Raises the errors of a sync."""
     run = f"webhooks-{uuid.uuid4()}"
-    found: dict[str, Outcome] = {}
-    for name in wanted.delta:
-        if name not in wanted.whole:
-            found[name] = _sync(mirror(name), Options(mode=Mode.INCREMENTAL), run)
-    for name in wanted.whole:
-        found[name] = _sync(mirror(name), Options(mode=Mode.FULL), run)
-    return found
+    delta, whole = Options(mode=Mode.INCREMENTAL), Options(mode=Mode.FULL)
+    return {
+        **{name: _sync(mirror(name), delta, run) for name in wanted.delta},
+        **{name: _sync(mirror(name), whole, run) for name in wanted.whole},
+    }
 
 
 def _sync(mirror: Mirror, options: Options, run: str) -> Outcome:
@@ -51,10 +66,10 @@ def _sync(mirror: Mirror, options: Options, run: str) -> Outcome:
     return mirror.upsert(checked, run=run)[0]
 
 
+def _is_read(stream: Stream, synced: Mapping[str, bool]) -> bool:
+    return synced.get(stream.name, False) if _hides_deletes(stream) else stream.name in synced
+
+
 def _hides_deletes(stream: Stream) -> bool:
     """A list that is read whole in any case shows them by what it lacks."""
     return stream.windowed and not stream.deletes_told
-
-
-def _names(streams: Sequence[Stream]) -> tuple[str, ...]:
-    return tuple(stream.name for stream in streams)

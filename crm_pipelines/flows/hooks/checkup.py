@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from crm_pipelines.flows.hooks.catching_up import Catching
 from crm_pipelines.flows.hooks.comparison import STANDS, Comparison, Condition, Pair
 from crm_pipelines.flows.hooks.settlement import Settled
 from crm_pipelines.flows.hooks.wanted import streams_of
 from crm_pipelines.model.connector import Account
-from crm_pipelines.model.stream import Stream
 from crm_pipelines.store import webhooks
 from crm_pipelines.store.database import Database
 
@@ -44,6 +44,7 @@ class Checkup:
     account: Account
     findings: tuple[Finding, ...]
     settled: Settled = field(default_factory=Settled)
+    catching: Catching = field(default_factory=Catching)
 
     @property
     def hopeless(self) -> frozenset[int]:
@@ -73,25 +74,25 @@ class Checkup:
         )
 
     @property
-    def gaps(self) -> dict[str, Stream]:
-        """Streams that something may have happened to without a word, by name."""
-        return {
-            stream.name: stream
-            for one in self.findings
-            if one.since is not None
-            for stream in streams_of(self.account, one.object)
-        }
+    def gaps(self) -> dict[str, datetime]:
+        """From when on events may be missing, by object."""
+        return {one.object: one.since for one in self.findings if one.since is not None}
 
     @property
-    def gaps_closed_for_good(self) -> dict[str, Stream]:
-        """Those of webhooks that work again, and may have missed a delete."""
-        mended = {one.object for one in self.findings if one.object in self.settled.made}
-        names = {s.name for name in mended for s in streams_of(self.account, name)}
-        return {name: stream for name, stream in self.gaps.items() if name in names}
+    def unheard_of(self) -> tuple[str, ...]:
+        """Streams that nobody tells us of for now: whoever looks syncs them in the meantime."""
+        broken = [name for name in self.broken if name in self.gaps]
+        found = [s.name for name in broken for s in streams_of(self.account, name)]
+        return tuple(dict.fromkeys(found))
 
     def with_repairs(self, settled: Settled) -> Checkup:
         """The same after it was acted on."""
         return replace(self, settled=settled)
+
+    def with_gaps(self, catching: Catching) -> Checkup:
+        """The same with what is to be synced, besides what nobody tells us of."""
+        rest = [name for name in self.unheard_of if name not in catching.streams]
+        return replace(self, catching=Catching((*catching.delta, *rest), catching.whole))
 
 
 def look(
@@ -130,7 +131,7 @@ def _finding(
         condition=condition,
         words=words,
         heard_at=last,
-        since=None if condition is Condition.GOOD else told,
+        since=None if condition is Condition.GOOD else min(told, one.gap_since or told),
         registration=one.id,
         helped_by_new=condition is not Condition.GOOD
         and (worked or now - one.registered_at > NEVER_WORKED_FOR),

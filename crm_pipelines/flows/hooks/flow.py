@@ -9,6 +9,7 @@ from datetime import datetime
 
 from crm_pipelines.audit.log import AuditLog
 from crm_pipelines.budget.ledger import Ledgers
+from crm_pipelines.flows.hooks.catching_up import Catching, open_gaps
 from crm_pipelines.flows.hooks.checkup import Checkup, look
 from crm_pipelines.flows.hooks.comparison import Comparison, compare
 from crm_pipelines.flows.hooks.settlement import Settled, Settlement
@@ -59,8 +60,9 @@ class Webhooks:
         with self._opened() as opened:
             objects = wanted_objects(self.account, opened.hooks.objects)
             found = self._compare(opened)
+            gaps = look(self.account, self.database, found, objects, self._now()).gaps
             unwanted = {pair.registration.id for pair in found.pairs} if rotate else set()
-            return opened.settle(found, objects, unwanted)
+            return opened.settle(found, objects, unwanted, gaps)
 
     def remove(self, ids: Sequence[str] = ()) -> list[str]:
         """Remove all of ours, or the given ones; ids of those that were there.
@@ -96,15 +98,19 @@ class Webhooks:
             webhooks.judge(self.database, checkup.verdicts)
             settled = Settled(others=len(found.others))
             if repair and found.pairs:
-                settled = opened.settle(found, objects, checkup.hopeless)
-        done = checkup.with_repairs(settled)
+                settled = opened.settle(found, objects, checkup.hopeless, checkup.gaps)
+        done = checkup.with_repairs(settled).with_gaps(self.open_gaps())
         for finding in done.findings:
             if finding.problem:
                 self._tell(finding.object, finding.words, repaired=finding.object in settled.made)
         return done
 
+    def open_gaps(self) -> Catching:
+        """What is to be synced, since webhooks that are made anew did not tell of it."""
+        return open_gaps(self.account, self.database)
+
     def _tell(self, object_: str, words: str, *, repaired: bool) -> None:
-        then = "; it was made anew, and the gap is closed" if repaired else ""
+        then = "; it was made anew, and what it missed is synced" if repaired else ""
         self.notify(
             Notice(
                 self.account.workspace,

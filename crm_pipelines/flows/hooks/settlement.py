@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
 
 from crm_pipelines.audit.log import AuditLog
 from crm_pipelines.flows.hooks.comparison import Comparison, Pair
@@ -42,12 +44,18 @@ class Settlement:
         return {"workspace": self.account.workspace, "crm": self.account.crm}
 
     def settle(
-        self, found: Comparison, objects: Sequence[str], unwanted: Collection[int] = ()
+        self,
+        found: Comparison,
+        objects: Sequence[str],
+        unwanted: Collection[int] = (),
+        gaps: Mapping[str, datetime] = MappingProxyType({}),
     ) -> Settled:
         """One good webhook for each object, none for anything else.
 
         ``unwanted`` registrations are replaced: their successors are made first, so that no
         moment is without. What nobody could accept anyway goes before, since places are few.
+        ``gaps`` says from when on an object's events may be missing; gaps of predecessors that
+        nobody has closed yet are handed on.
         """
         for pair in found.pairs:
             if pair.hook is not None and pair.registration.remote_id is None:
@@ -56,7 +64,9 @@ class Settlement:
         removed = self.drop(found.strays)
         made = tuple(name for name in objects if name not in best)
         for name in made:
-            self._make(name)
+            left = [p.registration.gap_since for p in found.pairs if p.object == name]
+            since = [at for at in (gaps.get(name), *left) if at is not None]
+            self._make(name, min(since, default=None))
         staying = {pair.registration.id for pair in best.values()}
         going = [pair for pair in found.pairs if pair.registration.id not in staying]
         removed += self.give_up(going, "replaced")
@@ -75,10 +85,10 @@ class Settlement:
             webhooks.retire(self.database, [pair.registration.id], pair.words or remark)
         return removed
 
-    def _make(self, object_: str) -> None:
+    def _make(self, object_: str, gap_since: datetime | None) -> None:
         """Its credentials are accepted before anybody has them; a lost answer is looked for."""
         wanted = new_hook(self.account, object_, self.url)
-        registration = webhooks.add(self.database, self.about, wanted)
+        registration = webhooks.add(self.database, self.about, wanted, gap_since)
         try:
             made = self._add(wanted)
         except OutcomeUnknown:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from crm_pipelines.flows.hooks.catching_up import Catching, catch_up, needed
+from crm_pipelines.flows.hooks.catching_up import Catching, catch_up
 from crm_pipelines.flows.hooks.checkup import Checkup
 from crm_pipelines.flows.hooks.comparison import Condition
 from crm_pipelines.model.notice import Level, Notice
@@ -63,14 +63,14 @@ def test_all_is_well(hooks: Hooking) -> None:
     found = check(hooks, news)
     assert hooks.calls(mark) == [("GET", 200)]
     assert not conditions(found) and not found.broken and not news
-    assert needed(found) == Catching()
+    assert found.catching == Catching()
     assert {row["status"] for row in hooks.rows()} == {"active"}
     assert all(row["checked_at"] for row in hooks.rows())
 
 
 def test_nothing_is_made_where_nothing_was_registered(hooks: Hooking) -> None:
     found = check(hooks)
-    assert set(found.broken) == OBJECTS and not hooks.there() and needed(found) == Catching()
+    assert set(found.broken) == OBJECTS and not hooks.there() and found.catching == Catching()
 
 
 def test_gone_switched_off_and_moved(hooks: Hooking) -> None:
@@ -97,13 +97,23 @@ def test_gone_switched_off_and_moved(hooks: Hooking) -> None:
     found = check(hooks, news)
     assert conditions(found) == expected and not found.broken
     assert set(found.settled.made) == set(expected)
-    wanted = needed(found)
+    wanted = found.catching
     assert {"persons", "deals", "archived_deals", "notes"} == set(wanted.streams)
+    assert check(hooks).catching == wanted  # until it is done
     assert set(wanted.whole) == {"persons", "notes"}
     assert {(n.level, n.what) for n in news} == {(Level.WARNING, "webhook.repair")}
     assert {n.subject for n in news} == {f"webhook/{name}" for name in expected}
     assert set(hooks.ours()) == OBJECTS
     assert not conditions(check(hooks))
+
+
+def test_who_registers_again_does_not_forget_the_gap(hooks: Hooking) -> None:
+    hooks.webhooks.register()
+    hooks.sandbox.admin("DELETE", f"/pipedrive/webhooks/{hooks.ours()['person']['id']}")
+    assert hooks.webhooks.register().made == ("person",)
+    hooks.webhooks.register(rotate=True)
+    found = check(hooks)
+    assert not conditions(found) and found.catching == Catching(whole=("persons",))
 
 
 def test_one_that_never_worked_is_told_of_and_not_made_again(hooks: Hooking) -> None:
@@ -116,7 +126,7 @@ def test_one_that_never_worked_is_told_of_and_not_made_again(hooks: Hooking) -> 
     found = check(hooks, news)
     assert conditions(found) == {"person": Condition.FAILING}
     assert found.broken == ("person",) and hooks.ours()["person"]["id"] == before
-    assert needed(found) == Catching(delta=("persons",))
+    assert found.catching == Catching(delta=("persons",))
     assert [n.level for n in news] == [Level.ERROR] and "503" in news[0].words
     bring(hooks, "person")
     assert check(hooks).settled.made == ("person",)
@@ -183,14 +193,15 @@ def test_a_ban_and_a_deleted_webhook_leave_no_gap(
             assert conditions(found)["person"] is Condition.MISSING
             assert conditions(found)["deal"] is Condition.FAILING
             assert {"person", "deal"} <= set(found.settled.made) and not found.broken
-            catch_up(lambda name: hooks.wiring.mirror("default", "pipedrive", name), needed(found))
+            catch_up(lambda name: hooks.wiring.mirror("default", "pipedrive", name), found.catching)
             assert _difference(hooks, mirror) == {}
             before = _received(hooks)
             _change(hooks, "deals", 4, title="Told again")
             wait_for(lambda: _received(hooks) > before)
             hooks.wiring.inbox("default").work()
             assert _difference(hooks, mirror) == {}
-            assert not conditions(check(hooks))
+            last = check(hooks)
+            assert not conditions(last) and last.catching == Catching()
     finally:
         mirror.close()
 
