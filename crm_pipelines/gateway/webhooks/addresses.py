@@ -66,7 +66,7 @@ class AllowedAddresses:
 def read(path: Path) -> tuple[Network, ...]:
     """The networks of a file. Raises ``ConfigurationError``."""
     try:
-        text = path.read_text().strip()
+        text = path.read_text(encoding="utf-8-sig").strip()
         found = tuple(_of_json(json.loads(text)) if text[:1] in ("{", "[") else _of_lines(text))
     except (OSError, ValueError, RecursionError) as error:
         raise ConfigurationError(_wrong(path, str(error))) from error
