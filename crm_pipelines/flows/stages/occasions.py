@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import UTC
 from typing import Any
 
 from crm_pipelines.flows.stages.action import Action, Need, Occasion, Skip
@@ -32,8 +33,10 @@ def prepare(connection: Connection, taken: Row, action: Action) -> Occasion:
     contact = _contact(connection, about, remote)
     if _one(connection, "hold_deal", about) is None:
         raise Busy
-    names = _stage_names(connection, about, (taken["stage_id"], taken["previous_stage_id"]))
-    _require(connection, about, remote, names)
+    after = _one(connection, "where_now", about)
+    ids = [taken["stage_id"], taken["previous_stage_id"], after and after["stage_id"]]
+    names = _stage_names(connection, about, [one for one in ids if one is not None])
+    _require_there(remote, after, names)
     if action.needs is Need.CONTACT and contact is None:
         raise Skip("no contact of the local side is the deal's person")
     if action.needs is Need.ROW and contact is None and deal is None:
@@ -56,16 +59,13 @@ def prepare(connection: Connection, taken: Row, action: Action) -> Occasion:
     )
 
 
-def _require(
-    connection: Connection, about: Row, remote: Row | None, names: Mapping[int | None, str]
-) -> None:
+def _require_there(remote: Row | None, after: Row | None, names: Mapping[int, str]) -> None:
     """What a deal has left is over: only the stage that it is in sets something off."""
     if remote is not None and remote["gone"]:
         raise Skip("the deal is deleted")
-    after = _one(connection, "where_now", about)
     if after is not None:
-        name = names.get(after["stage_id"], f"stage {after['stage_id']}")
-        raise Skip(f"the deal went on to {name} at {after['changed_at']:%Y-%m-%d %H:%M:%S} UTC")
+        at = f"{after['changed_at'].astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+        raise Skip(f"the deal went on to {names[after['stage_id']]} at {at}")
 
 
 def _contact(connection: Connection, about: Row, remote: Row | None) -> Row | None:
@@ -83,12 +83,10 @@ def _remote_deal(connection: Connection, about: Row) -> Row | None:
     return _one(connection, "remote_deal", about) if _mirrored(connection, "deals") else None
 
 
-def _stage_names(
-    connection: Connection, about: Row, ids: tuple[int, int | None]
-) -> dict[int | None, str]:
-    names: dict[int | None, str] = {one: f"stage {one}" for one in ids if one is not None}
+def _stage_names(connection: Connection, about: Row, ids: Sequence[int]) -> dict[int, str]:
+    names = {one: f"stage {one}" for one in ids}
     if _mirrored(connection, "stages"):
-        values = {**about, "ids": [one for one in ids if one is not None]}
+        values = {**about, "ids": list(ids)}
         rows = connection.execute(query("stage_actions.stage_names"), values).fetchall()
         names |= {row["id"]: row["name"] for row in rows if row["name"]}
     return names
