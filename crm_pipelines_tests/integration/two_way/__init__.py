@@ -1,0 +1,1 @@
+"""Both sides are edited, and both are equal in the end."""
