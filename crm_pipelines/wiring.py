@@ -171,6 +171,7 @@ class Wiring:
             budget=self.budget,
             mirror=partial(self.mirror, workspace, crm),
             rules=settings.read(PushRules, workspace, self._values),
+            stages=self.stages(workspace, crm),
         )
 
     def stages(self, workspace: str, crm: str = "pipedrive") -> Stages:

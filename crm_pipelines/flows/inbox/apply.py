@@ -21,10 +21,12 @@ if TYPE_CHECKING:
 
 
 def apply(inbox: Inbox, checked: Checked, questions: Questions, run: str) -> Applied:
-    """All of it, in an order that may break off anywhere: the next turn does it again."""
+    """All of it, in an order that may break off anywhere: the next turn does it again.
+
+    What the questions cost is left to the caller to add.
+    """
     mirrors = Mirrors(inbox.account, inbox.database, inbox.events)
     round_ = Round(checked, decide(checked, mirrors))
-    calls, tokens = questions.api_calls, questions.tokens
     for object_, plan in round_.decisions.plans.items():
         if plan.whole:
             _read_whole(inbox, round_, object_)
@@ -35,8 +37,8 @@ def apply(inbox: Inbox, checked: Checked, questions: Questions, run: str) -> App
     return settled.plus(
         Applied(
             streams=round_.outcomes,
-            api_calls=questions.api_calls - calls + sum(one.api_calls for one in whole),
-            tokens=questions.tokens - tokens + sum(one.tokens for one in whole),
+            api_calls=sum(one.api_calls for one in whole),
+            tokens=sum(one.tokens for one in whole),
         )
     )
 

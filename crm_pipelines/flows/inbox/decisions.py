@@ -72,7 +72,8 @@ def decide(checked: Checked, mirrors: Mirrors) -> Decisions:
     plans = {
         object_: _plan(object_, events, checked, mirrors) for object_, events in leading.items()
     }
-    for record, deliveries in _moved(checked, mirrors).items():
+    others = [_moved(checked, mirrors), _survivors(checked, mirrors)]
+    for record, deliveries in (item for some in others for item in some.items()):
         plans.setdefault(record[0], Plan())
         _ask_anyway(plans[record[0]], record[1])
         because[record] |= deliveries
@@ -195,4 +196,19 @@ def _moved(checked: Checked, mirrors: Mirrors) -> dict[Record, set[int]]:
             table = mirrors.rows(object_)
             for id_ in table.pointing_at(column, [gone]) if table else ():
                 found[object_, id_].add(event.delivery)
+    return found
+
+
+def _survivors(checked: Checked, mirrors: Mirrors) -> dict[Record, set[int]]:
+    """Records that others went into which the local side is linked to: it will be to these."""
+    merged: dict[str, dict[str, Event]] = defaultdict(dict)
+    for event in checked.understood.events:
+        if event.merged_into and event.delivery in checked.leading - checked.held.keys():
+            merged[event.object][event.remote_id] = event
+    found: dict[Record, set[int]] = defaultdict(set)
+    for object_, events in merged.items():
+        entity = mirrors.events.streams[object_].entity
+        workspace = mirrors.account.workspace
+        for id_ in store.linked(mirrors.database, workspace, entity, events) if entity else ():
+            found[object_, str(events[id_].merged_into)].add(events[id_].delivery)
     return found

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import logging
+import math
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cached_property
 
 from crm_pipelines.budget.ledger import Ledgers
 from crm_pipelines.flows.inbox.apply import apply
 from crm_pipelines.flows.inbox.batches import Applied, Batch, Checked, Record, Trouble, Understood
+from crm_pipelines.flows.inbox.catch_up import CaughtUp, Kind, catch_up
+from crm_pipelines.flows.inbox.echoes import recognise
+from crm_pipelines.flows.inbox.local_side import Side
 from crm_pipelines.flows.inbox.questions import Questions
+from crm_pipelines.flows.inbox.settling import MOMENT
 from crm_pipelines.flows.inbox.sighted import Sighted
 from crm_pipelines.flows.inbox.transform import transform
 from crm_pipelines.flows.inbox.validate import validate
 from crm_pipelines.flows.mirror.flow import Mirror
 from crm_pipelines.flows.push.rules import PushRules
+from crm_pipelines.flows.stages.flow import Stages
 from crm_pipelines.model.connector import Account
 from crm_pipelines.model.errors import ConfigurationError
 from crm_pipelines.model.event import Events
@@ -35,7 +43,8 @@ class Inbox:
     """Everything that is needed to apply what one account told us.
 
     ``fetch``, ``transform``, ``validate`` and ``apply`` are the four phases; what they hand on can
-    be pickled. ``work`` does all of them. ``mirror`` gives the flow of a stream.
+    be pickled. ``work`` does all of them. ``mirror`` gives the flow of a stream, ``stages`` do
+    what changes of stage set off.
     """
 
     account: Account
@@ -43,6 +52,7 @@ class Inbox:
     budget: Ledgers
     mirror: Callable[[str], Mirror]
     rules: PushRules
+    stages: Stages
     log: logging.Logger = field(default=LOG)
 
     @property
@@ -85,21 +95,40 @@ class Inbox:
             if not applier.taken:
                 return Applied(busy=True)
             fresh = self._validate(self._still(checked.understood), questions)
-            return apply(self, fresh, questions, run)
+            done = apply(self, fresh, questions, run)
+            return self._with_actions(self._paid(done, questions), run)
 
-    def work(self, *, most: int = MOST, run: str = "") -> Applied:
-        """All four phases, until nothing waits whose time has come."""
-        done = Applied()
+    def work(self, *, most: int = MOST, run: str = "", seconds: float = math.inf) -> Applied:
+        """All four phases, until nothing waits whose time has come, or after so many seconds."""
+        done, begun = Applied(), time.monotonic()
         with Applier(self.database, **self.about) as applier, self._questions() as questions:
             if not applier.taken:
                 return Applied(busy=True)
-            while True:
+            while time.monotonic() - begun < seconds:
                 batch = self.fetch(most=most)
                 if not batch.deliveries:
-                    return done
+                    break
                 checked = self._validate(self.transform(batch), questions)
                 applier.check()
-                done = done.plus(apply(self, checked, questions, run))
+                more = apply(self, checked, questions, run)
+                done = done.plus(more)
+                if not more.settled and not more.put_off:
+                    break  # somebody else has settled them
+            return self._with_actions(self._paid(done, questions), run)
+
+    def catch_up(self, *, run: str = "") -> CaughtUp:
+        """Let rows of the local side follow what the mirror knows and no delivery told of."""
+        kinds = [
+            Kind(known.entity, object_, self.mirror(known.stream).stream.deleted_field)
+            for object_, known in self.events.streams.items()
+            if known.entity and any(one.name == known.stream for one in self.account.streams)
+        ]
+        with self._questions() as questions:
+            return catch_up(self.database, self.side(run), kinds, questions)
+
+    def side(self, run: str = "") -> Side:
+        """The local side."""
+        return Side(**self.about, types=self.rules.types, run=run)
 
     def _validate(self, understood: Understood, questions: Questions) -> Checked:
         return validate(understood, self.events, self._newest, questions, self._recognise)
@@ -111,7 +140,18 @@ class Inbox:
         self, sighted: Sequence[Sighted]
     ) -> tuple[Mapping[int, int], Mapping[int, Trouble]]:
         """Echoes, with their commands; and those of writes that are under way."""
-        return {}, {}
+        found = recognise(self.database, **self.about, events=sighted)
+        early = Trouble("a write of ours is under way", datetime.now(UTC) + MOMENT)
+        echoes = {id_: command for id_, command in found.items() if command is not None}
+        return echoes, {id_: early for id_, command in found.items() if command is None}
+
+    def _paid(self, done: Applied, questions: Questions) -> Applied:
+        """With what was spent on questions."""
+        return done.plus(Applied(api_calls=questions.api_calls, tokens=questions.tokens))
+
+    def _with_actions(self, done: Applied, run: str) -> Applied:
+        """What changes of stage have set off, done."""
+        return done.plus(Applied(actions=self.stages.run_waiting(run=run)))
 
     def _still(self, understood: Understood) -> Understood:
         ids = [event.delivery for event in understood.events]

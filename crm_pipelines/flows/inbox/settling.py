@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from crm_pipelines.flows.inbox.batches import Applied, Checked, Trouble
+from crm_pipelines.flows.inbox.local_side import take_over
 from crm_pipelines.flows.inbox.questions import Questions
 from crm_pipelines.flows.inbox.round import Round
 from crm_pipelines.flows.inbox.sighted import Sighted
 from crm_pipelines.flows.inbox.troubles import judge
 from crm_pipelines.flows.inbox.validate import before_of
+from crm_pipelines.flows.stages import history
+from crm_pipelines.model.command import Entity
 from crm_pipelines.model.errors import ConfigurationError, CrmError
-from crm_pipelines.model.event import Event, State
+from crm_pipelines.model.event import Action, Event, State
 from crm_pipelines.store import inbox as store
 from crm_pipelines.store.database import Connection, untangled
 from crm_pipelines.store.inbox import Settled
@@ -22,6 +25,7 @@ from crm_pipelines.store.inbox import Settled
 if TYPE_CHECKING:
     from crm_pipelines.flows.inbox.flow import Inbox
 
+LATEST = datetime.max.replace(tzinfo=UTC)
 MOMENT = timedelta(seconds=1)
 """How long a delivery waits for a write of ours that is under way."""
 
@@ -29,14 +33,18 @@ MOMENT = timedelta(seconds=1)
 def settle(inbox: Inbox, round_: Round, questions: Questions, run: str) -> Applied:
     """Everything at once, or nothing; then it is done again."""
     unsettled = round_.unsettled()
-    list(_sight(inbox, round_, questions, unsettled))
+    sighted = list(_sight(inbox, round_, questions, unsettled))
     rejected = store.rejected(inbox.database, **inbox.about, runs=round_.runs)
 
     def write() -> Applied:
         with inbox.database.transaction() as connection:
-            waiting = dict(unsettled)
-            local = 0
+            taken = take_over(connection, inbox.side(run), sighted)
+            soon = Trouble("a write of ours came between", datetime.now(UTC) + MOMENT)
+            waiting = {**unsettled, **dict.fromkeys(taken.again, soon)}
             settled = [*_settled(inbox, round_.checked, waiting, rejected)]
+            told = [one.event for one in settled if one.event is not None]
+            moves = history.of(told, silent=round_.checked.echoes)
+            noted = history.note(connection, **inbox.about, transitions=moves)
             states = store.settle(connection, settled, run)
             put_off, first = _put_off(connection, waiting)
             failing = {id_: one.words for id_, one in waiting.items() if one.until is None}
@@ -48,7 +56,8 @@ def settle(inbox: Inbox, round_: Round, questions: Questions, run: str) -> Appli
             put_off=put_off + failed[State.WAITING],
             resumes_at=first.until if first else None,
             words=first.words if first else "",
-            local=local,
+            local=taken.changed,
+            transitions=len(noted),
         )
 
     return untangled(write)
@@ -93,11 +102,7 @@ def _put_off(connection: Connection, waiting: Mapping[int, Trouble]) -> tuple[in
     for trouble, ids in by_trouble.items():
         assert trouble.until is not None
         count += store.put_off(connection, ids, trouble.until, trouble.words)
-    first = (
-        min(by_trouble, key=lambda one: one.until or datetime.max.replace(tzinfo=UTC))
-        if (by_trouble)
-        else None
-    )
+    first = min(by_trouble, key=lambda one: one.until or LATEST, default=None)
     return count, first
 
 
@@ -108,21 +113,37 @@ def _sight(
 
     Where that cannot be said now, its deliveries wait: they land in ``unsettled``.
     """
-    for event in round_.checked.understood.events:
+    leading = [e for e in round_.checked.understood.events if e.delivery in round_.checked.leading]
+    for event in [*leading, *_survivors(round_, leading)]:
+        record = event.object, event.remote_id
         entity = inbox.events.streams[event.object].entity
-        led = event.delivery in round_.checked.leading and event.delivery not in unsettled
-        if entity is None or not led:
+        because = round_.decisions.because.get(record, set())
+        if entity is None or unsettled.keys() & because:
             continue
         try:
-            yield _sighted(inbox, round_, questions, event)
+            yield _sighted(inbox, round_, questions, entity, event)
         except (CrmError, ConfigurationError) as error:
-            because = round_.decisions.because[event.object, event.remote_id]
             unsettled.update(dict.fromkeys(because, judge(error)))
 
 
-def _sighted(inbox: Inbox, round_: Round, questions: Questions, event: Event) -> Sighted:
-    entity = inbox.events.streams[event.object].entity
-    assert entity is not None
+def _survivors(round_: Round, leading: Sequence[Event]) -> list[Event]:
+    """Records that others went into and that no event of the batch is about."""
+    there = {(event.object, event.remote_id) for event in leading}
+    lost = {
+        (event.object, event.merged_into): event
+        for event in leading
+        if event.merged_into and (event.object, event.merged_into) not in there
+    }
+    return [
+        Event(event.delivery, object_, Action.CHANGE, remote_id, event.at)
+        for (object_, remote_id), event in lost.items()
+        if remote_id in round_.decisions.plans[object_].ask
+    ]
+
+
+def _sighted(
+    inbox: Inbox, round_: Round, questions: Questions, entity: Entity, event: Event
+) -> Sighted:
     answers = round_.answers.get(event.object)
     asked = answers is not None and event.remote_id in answers.asked
     record = answers.records.get(event.remote_id) if answers and asked else event.record

@@ -16,6 +16,7 @@ import httpx
 from crm_pipelines.connectors.pipedrive.events import identify
 from crm_pipelines.flows.inbox.batches import Applied
 from crm_pipelines.flows.inbox.flow import Inbox
+from crm_pipelines.model.window import Mode
 from crm_pipelines.store import inbox as store
 from crm_pipelines.store.inbox.arrivals import Arrival, insert
 from crm_pipelines_tests.mirroring import Mirroring
@@ -23,7 +24,21 @@ from crm_pipelines_tests.receiver import Receiver, receiving
 from crm_pipelines_tests.sandbox_process import TOKEN, Sandbox
 
 Body = dict[str, Any]
-FAR = "1970-01-01T00:00:00Z"
+TABLES = (
+    "persons",
+    "organizations",
+    "deals",
+    "activities",
+    "products",
+    "leads",
+    "notes",
+    "pipelines",
+    "stages",
+    "users",
+    "activity_types",
+)
+STREAMS = (*TABLES, "archived_deals", "archived_leads")
+"""What events of the simulated Pipedrive are about."""
 
 
 @dataclass
@@ -93,6 +108,34 @@ class Post:
     def _hooks(self) -> list[Body]:
         found: list[Body] = self.sandbox.admin("GET", "/pipedrive/webhooks")
         return found
+
+
+def snapshot(mirror: Mirroring, names: Sequence[str]) -> dict[tuple[str, Any], dict[str, Any]]:
+    """Rows of mirror tables as the CRM's columns have them, and whether they are tombstones."""
+    found: dict[tuple[str, Any], dict[str, Any]] = {}
+    for name in names:
+        for id_, row in mirror.rows(f"pipedrive.{name}", deleted=True).items():
+            own = {key: value for key, value in row.items() if not key.startswith("_")}
+            found[name, id_] = {**own, "deleted": row["_deleted_at"] is not None}
+    return found
+
+
+def wrong_rows(
+    mirror: Mirroring, tables: Sequence[str] = TABLES, streams: Sequence[str] = STREAMS
+) -> dict[tuple[str, Any], Any]:
+    """What full syncs change in the mirror, by table and id: nothing, if it is right."""
+    before = snapshot(mirror, tables)
+    for name in streams:
+        mirror(f"pipedrive.{name}", mode=Mode.FULL)
+    after = snapshot(mirror, tables)
+    found: dict[tuple[str, Any], Any] = {}
+    for key in {*before, *after}:
+        old, new = before.get(key), after.get(key)
+        if old is None or new is None:
+            found[key] = "missing" if old is None else "lost"
+        elif old != new:
+            found[key] = {n: (old[n], new[n]) for n in new if old[n] != new[n]}
+    return found
 
 
 def register(sandbox: Sandbox, url: str, version: str) -> None:
