@@ -22,6 +22,7 @@ from crm_pipelines.defs.resources import resources
 from crm_pipelines.defs.resume import resume_sensor
 from crm_pipelines.defs.schema_check import schema_check
 from crm_pipelines.defs.sweep import sweep_schedule
+from crm_pipelines.defs.webhooks import webhook_definitions
 from crm_pipelines.model.connector import Account
 from crm_pipelines.model.stream import Stream
 from crm_pipelines.wiring import Wiring
@@ -47,6 +48,7 @@ def build_definitions(wiring: Wiring) -> dg.Definitions:
     every = wiring.settings.sync_every_minutes
     push = push_definitions(wiring, accounts, names)
     inbox = inbox_definitions(wiring, accounts, names)
+    webhooks = webhook_definitions(wiring, jobs, mirrors)
     return dg.Definitions(
         assets=[
             *(source_asset(account, names) for account in accounts),
@@ -60,7 +62,7 @@ def build_definitions(wiring: Wiring) -> dg.Definitions:
             *(schema_check(key, *mirror) for key, mirror in mirrors.items()),
             *(completeness_check(key, *mirror) for key, mirror in windowed.items()),
         ],
-        jobs=[*jobs.values(), *census.values(), *push.jobs, *inbox.jobs],
+        jobs=[*jobs.values(), *census.values(), *push.jobs, *inbox.jobs, *webhooks.jobs],
         schedules=[
             *(
                 sync_schedule(crm, job, every, _streams_of(crm, mirrors))
@@ -73,12 +75,14 @@ def build_definitions(wiring: Wiring) -> dg.Definitions:
                 if _keys_of(crm, untold)
             ),
             *push.schedules,
+            *webhooks.schedules,
         ],
         sensors=[
             resume_sensor(wiring, jobs, mirrors),
             budget_sensor(wiring, accounts, names),
             *push.sensors,
             *inbox.sensors,
+            *webhooks.sensors,
         ]
         if jobs
         else [],

@@ -10,10 +10,13 @@ import dagster as dg
 from pydantic import Field
 
 from crm_pipelines.defs.manifests import ManifestStore
+from crm_pipelines.flows.hooks.flow import Webhooks
 from crm_pipelines.flows.inbox.flow import Inbox
 from crm_pipelines.flows.push.flow import Push
 from crm_pipelines.model.errors import ConfigurationError
+from crm_pipelines.model.priority import Priority
 from crm_pipelines.model.window import Mode, Options
+from crm_pipelines.store import webhooks
 from crm_pipelines.wiring import Wiring
 
 SyncMode = Literal["window", "incremental", "full"]
@@ -94,6 +97,7 @@ def resources(wiring: Wiring) -> Mapping[str, Any]:
         "staging": _plain(lambda: wiring.staging, "Where chunks lie between phases."),
         "checkpoints": _plain(lambda: wiring.checkpoints, "Resume points of unfinished runs."),
         "push": _plain(lambda: _pushes(wiring), "The outbox's way into a CRM, by workspace."),
+        "webhooks": _plain(lambda: _webhooks(wiring), "What looks after webhooks, by workspace."),
         "inbox": _plain(lambda: _inboxes(wiring), "Deliveries' way into the mirror, by workspace."),
         **{crm: _client(wiring, crm) for crm in crms},
     }
@@ -105,6 +109,20 @@ def _pushes(wiring: Wiring) -> Callable[[str], dict[str, Push]]:
         for account in wiring.configured_accounts
         if account.crm == crm
     }
+
+
+def _webhooks(wiring: Wiring) -> Callable[[str], dict[str, Webhooks]]:
+    """Of tenants that had some made."""
+
+    def of(crm: str) -> dict[str, Webhooks]:
+        have = webhooks.workspaces(wiring.database, crm)
+        return {
+            account.workspace: wiring.webhooks(account.workspace, crm, Priority.REFETCH)
+            for account in wiring.configured_accounts
+            if account.crm == crm and account.workspace in have
+        }
+
+    return of
 
 
 def _inboxes(wiring: Wiring) -> Callable[[str], dict[str, Inbox]]:

@@ -71,7 +71,7 @@ def create_app(wiring: Wiring) -> FastAPI:
 
     @app.get("/health", responses={503: {"model": Health, "description": "Nothing can work."}})
     def health(response: Response) -> Health:
-        """Database, schema, the last run of each stream and what is left of each budget.
+        """Database, schema, the last run of each stream, what is left of each budget, webhooks.
 
         503 when the database is gone or its schema is old; a stream that failed makes the
         status `degraded` and the answer 200.

@@ -1,4 +1,4 @@
-"""Health of an installation: database, schema, the last run of each stream, budgets."""
+"""Health of an installation: database, schema, last runs of streams, budgets, webhooks."""
 
 from __future__ import annotations
 
@@ -49,6 +49,25 @@ class BudgetHealth:
 
 
 @dataclass(frozen=True)
+class WebhookHealth:
+    """A webhook of ours as it was found when it was last looked at.
+
+    ``status`` is active, missing (the CRM has it no more) or failing; ``gap_since`` is set until
+    syncs have made up for what was not delivered.
+    """
+
+    workspace: str
+    crm: str
+    object: str
+    status: str
+    remark: str | None
+    registered_at: datetime
+    checked_at: datetime | None
+    last_delivery_at: datetime | None
+    gap_since: datetime | None
+
+
+@dataclass(frozen=True)
 class Health:
     """What there is to know; ``problems`` are sentences."""
 
@@ -57,6 +76,7 @@ class Health:
     pending_migrations: list[str] = field(default_factory=list)
     streams: list[StreamHealth] = field(default_factory=list)
     budgets: list[BudgetHealth] = field(default_factory=list)
+    webhooks: list[WebhookHealth] = field(default_factory=list)
 
 
 def look(database: Database, accounts: Sequence[Account]) -> Health:
@@ -68,11 +88,20 @@ def look(database: Database, accounts: Sequence[Account]) -> Health:
                 return Health(State.DOWN, [unmigrated(pending)], pending)
             streams = [_stream(row) for row in signs.streams(stream_keys(accounts))]
             budgets = [budget_of(signs, account) for account in accounts]
+            webhooks = [WebhookHealth(**row) for row in signs.webhooks()]
     except SystemTrouble as trouble:
         return Health(State.DOWN, [str(trouble)])
-    problems = [*_stream_problems(streams), *_budget_problems(budgets)]
+    problems = [
+        *_stream_problems(streams),
+        *_budget_problems(budgets),
+        *_webhook_problems(webhooks),
+    ]
     return Health(
-        State.DEGRADED if problems else State.OK, problems, streams=streams, budgets=budgets
+        State.DEGRADED if problems else State.OK,
+        problems,
+        streams=streams,
+        budgets=budgets,
+        webhooks=webhooks,
     )
 
 
@@ -122,4 +151,13 @@ def _budget_problems(budgets: Sequence[BudgetHealth]) -> list[str]:
         f"{one.workspace} {one.crm}: today's budget of {one.allowed:,} is spent"
         for one in budgets
         if not one.left
+    ]
+
+
+def _webhook_problems(webhooks: Sequence[WebhookHealth]) -> list[str]:
+    return [
+        f"{one.workspace} {one.crm}: the webhook for {one.object} is {one.status} "
+        f"({one.remark or 'no reason given'})"
+        for one in webhooks
+        if one.status != "active"
     ]

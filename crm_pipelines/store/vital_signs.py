@@ -54,6 +54,10 @@ class VitalSigns:
         """Tokens and calls ever spent, by stream."""
         return self._rows("usage", {})
 
+    def webhooks(self) -> list[dict[str, Any]]:
+        """Webhooks that we had made, with the last delivery of their kind."""
+        return self._rows("webhooks", {})
+
     def rejected(self) -> list[dict[str, Any]]:
         """Rejected records that wait, by stream."""
         return self._rows("rejected", {})

@@ -58,6 +58,11 @@ def every(database: Database, about: Mapping[str, str]) -> list[Registration]:
     return [Registration(**row) for row in database.run("webhooks.every", about)]
 
 
+def workspaces(database: Database, crm: str) -> list[str]:
+    """The tenants that have webhooks of ours at a CRM."""
+    return [row["workspace"] for row in database.run("webhooks.workspaces", {"crm": crm})]
+
+
 def add(
     database: Database,
     about: Mapping[str, str],

@@ -56,3 +56,16 @@ SELECT r.stream, sum(r.processed) / sum(extract(epoch FROM r.ended_at - r.starte
            AND r.ended_at > r.started_at) AS r
  WHERE r.place <= 10
  GROUP BY r.stream;
+
+-- name: webhooks
+-- Every registration that is not retired, of every workspace.
+SELECT w.workspace_id AS workspace, w.crm, w.object, w.status, w.remark, w.gap_since,
+       w.registered_at, w.checked_at,
+       (SELECT max(l.received_at)
+          FROM (VALUES ('create'), ('change'), ('delete')) AS a (action),
+       LATERAL (SELECT i.received_at FROM sync.inbox AS i
+                 WHERE i.workspace_id = w.workspace_id AND i.crm = w.crm
+                   AND i.object = w.object AND i.action = a.action
+                 ORDER BY i.received_at DESC LIMIT 1) AS l) AS last_delivery_at
+  FROM sync.webhooks AS w
+ WHERE w.status <> 'retired' ORDER BY w.workspace_id, w.crm, w.object, w.id;

@@ -9,6 +9,11 @@ SELECT id, object, action, url, remote_id, username, status, remark, registered_
   FROM sync.webhooks
  WHERE workspace_id = %(workspace)s AND crm = %(crm)s ORDER BY id;
 
+-- name: workspaces
+-- Who has webhooks that were not given up.
+SELECT DISTINCT workspace_id AS workspace FROM sync.webhooks
+ WHERE crm = %(crm)s AND status <> 'retired' ORDER BY 1;
+
 -- name: add
 -- From now on deliveries with these credentials are taken.
 INSERT INTO sync.webhooks (workspace_id, crm, object, action, url, username, password_digest,
@@ -72,16 +77,3 @@ SELECT count(*) AS records, min({stamp}) AS first_at, clock_timestamp() AS now
   FROM {table}
  WHERE workspace_id = %(workspace)s AND ({scope}) AND {stamp} > %(since)s
    AND {stamp} < clock_timestamp() - %(patience)s * interval '1 second';
-
--- name: health
--- Every registration that is not retired, of every workspace.
-SELECT w.workspace_id AS workspace, w.crm, w.object, w.status, w.remark, w.remote_id,
-       w.registered_at, w.checked_at,
-       (SELECT max(l.received_at)
-          FROM (VALUES ('create'), ('change'), ('delete')) AS a (action),
-       LATERAL (SELECT i.received_at FROM sync.inbox AS i
-                 WHERE i.workspace_id = w.workspace_id AND i.crm = w.crm
-                   AND i.object = w.object AND i.action = a.action
-                 ORDER BY i.received_at DESC LIMIT 1) AS l) AS last_delivery_at
-  FROM sync.webhooks AS w
- WHERE w.status <> 'retired' ORDER BY w.workspace_id, w.crm, w.object, w.id;
