@@ -41,10 +41,12 @@ def new_record(object_: str, data: Mapping[str, Any]) -> tuple[dict[str, Any], b
     if object_ == "deal":  # does not say so itself: of a deleted one there is a delete
         given.setdefault("is_deleted", False)
     made, exact = _declared(stream, given)
-    if CUSTOM_FIELDS in made:
-        custom = made[CUSTOM_FIELDS]
+    custom = made.pop(CUSTOM_FIELDS, None)
+    if custom is not None:
         made[CUSTOM_FIELDS] = {code: None for code, value in custom.items() if value is None}
         exact = exact and len(made[CUSTOM_FIELDS]) == len(custom)
+    elif any(field.name == CUSTOM_FIELDS for field in stream.fields):
+        exact = False
     alive = not made.get("is_deleted") and made.get("status") != "deleted"
     return made, exact and object_ in ALIKE and alive
 
@@ -130,8 +132,9 @@ FITS: Mapping[Type, Callable[[Any], bool]] = {
 """What a value of each kind looks like in the API's answers."""
 
 
-def _whole(text: str) -> int | None:
-    return int(text) if re.fullmatch(r"[0-9]{1,4}", text) else None
+def _whole(text: str) -> int | str:
+    """The number; a text that is none stays what it is, and does not look as it should."""
+    return int(text) if re.fullmatch(r"[0-9]{1,4}", text) else text
 
 
 def _modern(value: Any) -> Any:

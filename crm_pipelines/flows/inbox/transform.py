@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection
 
 from crm_pipelines.flows.inbox.batches import Batch, Understood, Unread
 from crm_pipelines.model.event import Event, Events, Poison, Unheard
+
+LOG = logging.getLogger("crm_pipelines.inbox")
 
 
 def transform(batch: Batch, known: Events, mirrored: Collection[str]) -> Understood:
@@ -20,6 +23,9 @@ def transform(batch: Batch, known: Events, mirrored: Collection[str]) -> Underst
             poison[incoming.id] = str(error)
         except Unheard as error:
             unheard[incoming.id] = Unread(str(error), error.object, error.action, error.version)
+        except Exception as error:  # bodies are anybody's: one must not keep the others back
+            LOG.exception("delivery %s cannot be read", incoming.id)
+            poison[incoming.id] = f"it could not be read ({type(error).__name__})"
         else:
             stream = known.streams[event.object].stream
             if stream in mirrored:
