@@ -6,7 +6,7 @@ from typing import Any
 
 from crm_pipelines.model.command import Entity, Status
 from crm_pipelines.model.errors import InvalidData
-from crm_pipelines.store import local_side, outbox
+from crm_pipelines.store import local_changes, local_side, outbox
 from crm_pipelines.store.database import Connection, Database
 from crm_pipelines.store.queries import query
 
@@ -18,11 +18,16 @@ def lead_commands(
 ) -> list[int]:
     """The commands that bring a warm lead to the CRM; none for others, and for those there.
 
-    One that was given up is tried again: somebody asks for it.
+    One that was given up is tried again: somebody asks for it. So is one whose person, or
+    organization, was deleted in the CRM.
     """
     row = local_side.rows(database, Entity.PERSON, about["workspace"], [contact]).get(contact)
     if row is None or row["warmness_score"] < score or row["remote_id"] is not None:
         return []
+    local_changes.ask_again(database, **about, entity=Entity.PERSON, local_id=contact)
+    if row["organization_id"] is not None and row["organization_remote_id"] is None:
+        company = row["organization_id"]
+        local_changes.ask_again(database, **about, entity=Entity.ORGANIZATION, local_id=company)
     database.run("push.enqueue_lead", {**about, "contact": contact})
     found = _creates(database, about, Entity.PERSON, contact)
     if row["organization_id"] is not None and row["organization_remote_id"] is None:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, LiteralString
 
+import httpx
 from psycopg import sql
 
 from crm_pipelines.flows.push.plain_text import to_plain
@@ -14,7 +15,7 @@ from crm_pipelines.store.echoes import Balance, balance
 from crm_pipelines_tests.integration.inbox.post import Body, Post, posting
 from crm_pipelines_tests.integration.push.pushing import COLLECTIONS, Pushing, Row
 from crm_pipelines_tests.mirroring import Mirroring
-from crm_pipelines_tests.sandbox_process import Sandbox
+from crm_pipelines_tests.sandbox_process import TOKEN, Sandbox
 
 TYPES = {
     "CALL": "call",
@@ -52,6 +53,18 @@ class Sides:
             values |= {"address": there["address"]["value"]}
             values |= {"country": there["address"].get("country")}
         return self.push.add(table, **values, **{link: remote_id})
+
+    def change_by_program(self, collection: str, remote_id: int, **body: Any) -> None:
+        """Another program changes a record through the API."""
+        headers = {"x-api-token": TOKEN}
+        with httpx.Client(trust_env=False, headers=headers) as client:
+            path = f"{self.sandbox.url}/api/v2/{collection}/{remote_id}"
+            client.patch(path, json=body).raise_for_status()
+
+    def stop_clock(self) -> None:
+        """Whatever happens from now on in the CRM happens at the same moment."""
+        now = self.sandbox.admin("GET", "/clock")["now"]
+        self.sandbox.admin("POST", "/clock", {"now": now, "frozen": True})
 
     def delete(self, table: str, identity: str) -> None:
         """Somebody deletes the record of a row there."""
@@ -154,9 +167,16 @@ def _contact(row: Row, record: Row, local: Local, users: dict[int, str]) -> Pair
         "name": (row["name"].strip(), record["name"].strip()),
         "email": (row["email"] or None, _first(record, "emails")),
         "phone": (row["phone"] or None, _first(record, "phones")),
-        "org": (_refers(local, "organizations", row["organization_id"]), record["org_id"]),
+        **_organization_of(row, record, local),
         **_owner(row, record, users),
     }
+
+
+def _organization_of(row: Row, record: Row, local: Local) -> Pairs:
+    """Organizations that the local side does not have are not compared."""
+    known = {None, *(one["pipedrive_org_id"] for one in local["organizations"].values())}
+    ours = _refers(local, "organizations", row["organization_id"])
+    return {"org": (ours, record["org_id"])} if record["org_id"] in known else {}
 
 
 def _organization(row: Row, record: Row, local: Local, users: dict[int, str]) -> Pairs:
