@@ -11,6 +11,7 @@ from rich.console import Console
 
 from crm_pipelines import home, settings
 from crm_pipelines.cli.processes import Ending, Stopped, Wanted, refuse_taken_ports, running, watch
+from crm_pipelines.model.errors import CrmError, SystemTrouble
 from crm_pipelines.settings import Settings
 
 PAUSE_SECONDS = 0.2
@@ -37,6 +38,8 @@ def dev() -> None:
         try:
             with running(programs, logs, ending.check) as started:
                 _announce(console, ready)
+                if ready.sandbox_url:
+                    _have_changes_told(console, ready)
                 try:
                     while True:
                         ending.check()
@@ -63,6 +66,17 @@ def _programs(own: Settings) -> list[Wanted]:
             "CRM_GATEWAY_PORT",
         ),
     ]
+
+
+def _have_changes_told(console: Console, ready: home.Home) -> None:
+    """The simulated Pipedrive tells the gateway of changes; a real account is asked by command."""
+    for workspace in ready.wiring.settings.workspaces:
+        try:
+            ready.wiring.webhooks(workspace).ensure()
+        except (CrmError, SystemTrouble) as error:
+            console.print(f"Webhooks    not registered: {error}", markup=False)
+        else:
+            console.print(f"Webhooks    changes made in the sandbox arrive ({workspace})")
 
 
 def _announce(console: Console, ready: home.Home) -> None:

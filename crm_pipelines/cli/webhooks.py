@@ -129,7 +129,7 @@ def check(
                 f"Gap of {name} closed: {outcome.created:,} created, {outcome.updated:,} updated, "
                 f"{outcome.deleted:,} deleted"
             )
-        if found.findings and not any(one.registration for one in found.findings):
+        if not found.registered:
             typer.echo("Nothing is registered: crm-pipelines webhooks register does it.")
     if found.broken:
         raise typer.Exit(Exit.FAILED)
@@ -177,6 +177,7 @@ def _close_gaps(
     """The mirror first, then what follows from it."""
     outcomes = catch_up(lambda name: wiring.mirror(workspace, CRM, name), wanted)
     if outcomes:
+        wiring.inbox(workspace, CRM).catch_up()
         wiring.stages(workspace, CRM).work()
         webhooks.open_gaps()
     return outcomes

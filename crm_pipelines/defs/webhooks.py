@@ -12,6 +12,7 @@ from crm_pipelines.defs.jobs import Job
 from crm_pipelines.defs.watching import UNFINISHED
 from crm_pipelines.flows.hooks.checkup import Checkup
 from crm_pipelines.flows.hooks.flow import Webhooks
+from crm_pipelines.flows.inbox.flow import Inbox
 from crm_pipelines.model.connector import Account
 from crm_pipelines.model.errors import BudgetSpent, ConfigurationError, CrmError, SystemTrouble
 from crm_pipelines.model.stream import Stream
@@ -59,14 +60,14 @@ def check_job(crm: str, mirrors: Mirrors) -> dg.JobDefinition:
         name="look_after_webhooks",
         description="Compares the CRM's list of webhooks with ours, and the mirror with the last "
         "deliveries; makes anew what was deleted, banned or brings nothing. A gap that this left "
-        "is closed by a sync of its own.",
-        required_resource_keys={"webhooks"},
+        "is closed by a sync of its own. Then the local side follows what syncs have found.",
+        required_resource_keys={"webhooks", "inbox"},
         out=dg.Out(dg.Nothing),
     )
     def look(context: dg.OpExecutionContext) -> None:
         wanted: dict[str, list[str]] = {"incremental": [], "full": []}
         for workspace, webhooks in context.resources.webhooks(crm).items():
-            found = _check(webhooks)
+            found = _check(webhooks, context.resources.inbox(crm)[workspace], context.run_id)
             context.add_output_metadata({workspace: dg.MetadataValue.md(_table(found))})
             for one in found.findings:
                 if one.problem:
@@ -150,9 +151,12 @@ def _request(run_id: str, mode: str, keys: Sequence[str], today: str) -> dg.RunR
     )
 
 
-def _check(webhooks: Webhooks) -> Checkup:
+def _check(webhooks: Webhooks, inbox: Inbox, run: str) -> Checkup:
+    """What syncs found since the last look is followed by the local side, too."""
     try:
-        return webhooks.check()
+        found = webhooks.check()
+        inbox.catch_up(run=run)
+        return found
     except BudgetSpent as error:
         until = f"{error.resumes_at:%Y-%m-%d %H:%M} UTC"
         raise dg.Failure(f"Paused: {error}; goes on at {until}") from error

@@ -47,6 +47,20 @@ class Checkup:
     catching: Catching = field(default_factory=Catching)
 
     @property
+    def registered(self) -> bool:
+        """Whether any were ever made, and not given up."""
+        return any(one.registration is not None for one in self.findings)
+
+    @property
+    def unwell(self) -> frozenset[int]:
+        """Registrations that anything is wrong with."""
+        return frozenset(
+            one.registration
+            for one in self.findings
+            if one.problem and one.registration is not None
+        )
+
+    @property
     def hopeless(self) -> frozenset[int]:
         """Registrations that are there and had better be replaced."""
         return frozenset(

@@ -85,11 +85,18 @@ class Webhooks:
             removed = opened.drop([hook for hook in strays if not ids or hook.id in ids])
             return removed + opened.give_up(going, "removed")
 
-    def check(self, *, repair: bool = True) -> Checkup:
+    def ensure(self) -> Checkup:
+        """Have good ones, whatever there was before: for those who have just come to listen."""
+        found = self.check(insist=True)
+        if not found.registered:
+            self.register()
+        return found
+
+    def check(self, *, repair: bool = True, insist: bool = False) -> Checkup:
         """Compare the CRM's list with ours; make anew what is broken, where that helps.
 
         Says what is wrong in notices, and which streams have a gap. Where nothing was registered,
-        nothing is made.
+        nothing is made. ``insist`` makes anew, too, what does not look as if that helped.
         """
         with self._opened() as opened:
             objects = wanted_objects(self.account, opened.hooks.objects)
@@ -97,8 +104,9 @@ class Webhooks:
             checkup = look(self.account, self.database, found, objects, self._now())
             webhooks.judge(self.database, checkup.verdicts)
             settled = Settled(others=len(found.others))
-            if repair and found.pairs:
-                settled = opened.settle(found, objects, checkup.hopeless, checkup.gaps)
+            if repair and checkup.registered:
+                hopeless = checkup.unwell if insist else checkup.hopeless
+                settled = opened.settle(found, objects, hopeless, checkup.gaps)
         done = checkup.with_repairs(settled).with_gaps(self.open_gaps())
         for finding in done.findings:
             if finding.problem:
