@@ -25,6 +25,7 @@ from crm_pipelines.cli import (
     outbox,
     rejected,
     sandbox,
+    stages,
     sync,
     webhooks,
 )
@@ -55,6 +56,7 @@ for command in (
     audit,
     api_keys,
     outbox,
+    stages,
     demo_data,
 ):
     command.register(app)

@@ -21,6 +21,7 @@ from crm_pipelines.defs.push import push_definitions
 from crm_pipelines.defs.resources import resources
 from crm_pipelines.defs.resume import resume_sensor
 from crm_pipelines.defs.schema_check import schema_check
+from crm_pipelines.defs.stages import stage_definitions
 from crm_pipelines.defs.sweep import sweep_schedule
 from crm_pipelines.defs.webhooks import webhook_definitions
 from crm_pipelines.model.connector import Account
@@ -49,6 +50,7 @@ def build_definitions(wiring: Wiring) -> dg.Definitions:
     push = push_definitions(wiring, accounts, names)
     inbox = inbox_definitions(wiring, accounts, names)
     webhooks = webhook_definitions(wiring, jobs, mirrors)
+    stages = stage_definitions(wiring, accounts, names)
     return dg.Definitions(
         assets=[
             *(source_asset(account, names) for account in accounts),
@@ -56,13 +58,21 @@ def build_definitions(wiring: Wiring) -> dg.Definitions:
             *(mirror_asset(*mirror, names, windows) for mirror in mirrors.values()),
             *push.assets,
             *inbox.assets,
+            *stages.assets,
         ],
         asset_checks=[
             *(mirror_check(key, *mirror) for key, mirror in mirrors.items()),
             *(schema_check(key, *mirror) for key, mirror in mirrors.items()),
             *(completeness_check(key, *mirror) for key, mirror in windowed.items()),
         ],
-        jobs=[*jobs.values(), *census.values(), *push.jobs, *inbox.jobs, *webhooks.jobs],
+        jobs=[
+            *jobs.values(),
+            *census.values(),
+            *push.jobs,
+            *inbox.jobs,
+            *webhooks.jobs,
+            *stages.jobs,
+        ],
         schedules=[
             *(
                 sync_schedule(crm, job, every, _streams_of(crm, mirrors))
@@ -83,6 +93,7 @@ def build_definitions(wiring: Wiring) -> dg.Definitions:
             *push.sensors,
             *inbox.sensors,
             *webhooks.sensors,
+            *stages.sensors,
         ]
         if jobs
         else [],

@@ -46,6 +46,10 @@ class Names:
         """What a CRM told us by webhook."""
         return dg.AssetKey([*self._of(workspace), "inbox", crm])
 
+    def stages(self, workspace: str, crm: str) -> dg.AssetKey:
+        """The stages that a CRM's deals went through."""
+        return dg.AssetKey([*self._of(workspace), "stages", crm])
+
     def _of(self, workspace: str) -> list[str]:
         return [workspace] if self.several_workspaces else []
 

@@ -13,6 +13,7 @@ from crm_pipelines.defs.manifests import ManifestStore
 from crm_pipelines.flows.hooks.flow import Webhooks
 from crm_pipelines.flows.inbox.flow import Inbox
 from crm_pipelines.flows.push.flow import Push
+from crm_pipelines.flows.stages.flow import Stages
 from crm_pipelines.model.errors import ConfigurationError
 from crm_pipelines.model.priority import Priority
 from crm_pipelines.model.window import Mode, Options
@@ -98,6 +99,7 @@ def resources(wiring: Wiring) -> Mapping[str, Any]:
         "checkpoints": _plain(lambda: wiring.checkpoints, "Resume points of unfinished runs."),
         "push": _plain(lambda: _pushes(wiring), "The outbox's way into a CRM, by workspace."),
         "webhooks": _plain(lambda: _webhooks(wiring), "What looks after webhooks, by workspace."),
+        "stages": _plain(lambda: _stages(wiring), "Stages of deals, by workspace."),
         "inbox": _plain(lambda: _inboxes(wiring), "Deliveries' way into the mirror, by workspace."),
         **{crm: _client(wiring, crm) for crm in crms},
     }
@@ -123,6 +125,14 @@ def _webhooks(wiring: Wiring) -> Callable[[str], dict[str, Webhooks]]:
         }
 
     return of
+
+
+def _stages(wiring: Wiring) -> Callable[[str], dict[str, Stages]]:
+    return lambda crm: {
+        account.workspace: wiring.stages(account.workspace, crm)
+        for account in wiring.configured_accounts
+        if account.crm == crm
+    }
 
 
 def _inboxes(wiring: Wiring) -> Callable[[str], dict[str, Inbox]]:

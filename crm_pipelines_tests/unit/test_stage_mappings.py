@@ -16,7 +16,7 @@ from crm_pipelines.model.errors import InvalidData
         ({"actions": [{"action": "update_lead_score", "options": {"score": 101}}]}, "100"),
         ({"actions": [{"action": "start_campaign"}]}, "actions.0.options.campaign"),
         ({"actions": [{"action": "stop_campaign", "options": {"capaign": "x"}}]}, "capaign"),
-        ({"actions": [{"action": "assign_owner"}]}, "either user, or among"),
+        ({"actions": [{"action": "assign_owner"}]}, "actions.0.options.users"),
         ({"probability": 101}, "probability: Input should be less than or equal to 100"),
         ({"probability": "40"}, "probability"),
         ({"local_status": ""}, "local_status"),

@@ -25,7 +25,7 @@ CREATE TABLE sync.deal_pasts (
     deal_id       bigint NOT NULL,
     added_at      timestamptz,
     -- unread: its change log was not asked for · reading: some pages of it are there · complete:
-    -- all of it is · silent: it was read and does not reach back · gone: the CRM has no log of it
+    -- all of it is, or we were told from the first day on · silent: it was read and does not reach back · gone: the CRM has no log of it
     status        text NOT NULL DEFAULT 'unread'
                   CHECK (status IN ('unread', 'reading', 'complete', 'silent', 'gone')),
     page_token    text,
@@ -179,6 +179,15 @@ BEGIN
      WHERE h.id = w.id
        AND (h.left_at IS DISTINCT FROM w.left_at
             OR NOT h.previous_told AND h.previous_stage_id IS DISTINCT FROM w.stage_before);
+
+    -- Of a deal that we were told of when it was made, nothing is left to be read.
+    UPDATE sync.deal_pasts AS p SET status = 'complete', read_at = clock_timestamp()
+     WHERE p.workspace_id = _workspace AND p.crm = _crm AND p.deal_id = ANY (_deals)
+       AND p.status = 'unread'
+       AND EXISTS (SELECT FROM sync.stage_history AS h
+                    WHERE h.workspace_id = _workspace AND h.crm = _crm AND h.deal_id = p.deal_id
+                      AND h.source = 'webhook' AND h.previous_told
+                      AND h.previous_stage_id IS NULL);
 END $$;
 
 -- Whether a deal came into a stage by what we wrote; null while that is not known yet.

@@ -134,3 +134,15 @@ SELECT resumes_at FROM sync.pauses WHERE key = %(key)s;
 -- name: pipelines
 -- Which pipeline each stage is in.
 SELECT id, pipeline_id FROM pipedrive.stages WHERE workspace_id = %(workspace)s;
+
+-- name: latest_sync
+-- The last sync of some streams that wrote something; what webhooks wrote is looked after already.
+SELECT coalesce(max(id), 0) AS id FROM sync.runs
+ WHERE crm = %(crm)s AND workspace_id = ANY (%(workspaces)s) AND stream = ANY (%(streams)s)
+   AND mode <> 'events' AND created + updated > 0;
+
+-- name: paused
+-- When reading the past was to go on, where that time has come.
+SELECT min(resumes_at) AS resumes_at FROM sync.pauses
+ WHERE crm = %(crm)s AND workspace_id = ANY (%(workspaces)s) AND stream = %(stream)s
+   AND resumes_at <= %(now)s;

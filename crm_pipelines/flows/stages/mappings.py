@@ -125,7 +125,7 @@ def _require_users(database: Database, workspace: str, actions: Sequence[WantedA
     named: dict[str, str] = {}
     for number, wanted in enumerate(actions):
         options = discover()[wanted.action].options.model_validate(wanted.options)
-        for name in getattr(options, "people", ()):
+        for name in getattr(options, "users", ()):
             named.setdefault(name, f"actions.{number}.options")
     unknown = store.unknown_users(database, workspace, list(named))
     if unknown:

@@ -51,7 +51,7 @@ def test_owners_take_turns_and_the_crm_hears_of_it(world: Staging) -> None:
     deals = world.linked_deals()[:4]
     persons = {deal: world.deal(deal)["person_id"] for deal in deals}
     contacts = {person: world.add_contact(person) for person in set(persons.values())}
-    among = {"action": "assign_owner", "options": {"among": ["A@x.example", users["b@x.example"]]}}
+    among = {"action": "assign_owner", "options": {"users": ["A@x.example", users["b@x.example"]]}}
     world.map(4, among)
     for deal in deals:
         world.note(world.transition(deal, 4, 1))
@@ -69,7 +69,9 @@ def test_an_owner_who_is_gone_fails_at_once_and_can_be_run_again(world: Staging)
     user = world.user("gone@x.example")
     deal = world.linked_deals()[0]
     contact = world.contact(deal)
-    world.map(4, {"action": "assign_owner", "options": {"user": "gone@x.example"}}, "stop_campaign")
+    world.map(
+        4, {"action": "assign_owner", "options": {"users": ["gone@x.example"]}}, "stop_campaign"
+    )
     world.query("UPDATE app.users SET email = 'other@x.example' WHERE id = %(id)s", id=user)
     world.note(world.transition(deal, 4, 1))
     world.run()
@@ -135,7 +137,7 @@ def test_what_nobody_can_be_told_of_fails_after_five_attempts(
 def test_without_rows_of_the_local_side_actions_are_skipped(world: Staging) -> None:
     deal = world.linked_deals()[0]
     world.user("a@x.example")
-    owner = {"action": "assign_owner", "options": {"user": "a@x.example"}}
+    owner = {"action": "assign_owner", "options": {"users": ["a@x.example"]}}
     world.map(2, "update_lead_score", owner, "send_notification", local_status="New")
     world.note(world.transition(deal, 2, 1))
     world.run()
@@ -185,5 +187,5 @@ def test_stages_and_people_have_to_be_there(world: Staging) -> None:
     with pytest.raises(InvalidData, match="no stage 99; there are 1 Qualified, 2 Contact made"):
         world.map(99, "update_lead_score")
     with pytest.raises(InvalidData, match=r"nobody of app\.users is nobody@x\.example"):
-        world.map(2, {"action": "assign_owner", "options": {"user": "nobody@x.example"}})
+        world.map(2, {"action": "assign_owner", "options": {"users": ["nobody@x.example"]}})
     assert world.query("SELECT * FROM sync.stage_mappings") == []

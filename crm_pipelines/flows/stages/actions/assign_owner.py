@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from crm_pipelines.flows.stages.action import (
     Action,
@@ -19,31 +19,16 @@ from crm_pipelines.flows.stages.action import (
 
 
 class Owner(Options):
-    """Either ``user``, or the one ``among`` several that was given the fewest so far.
+    """Ids or e-mail addresses of ``app.users``; several take turns: whoever got the fewest."""
 
-    They are ids or e-mail addresses of ``app.users``.
-    """
-
-    user: Name | None = None
-    among: Annotated[list[Name], Field(min_length=1, max_length=100)] | None = None
-
-    @model_validator(mode="after")
-    def _one_of_both(self) -> Owner:
-        if (self.user is None) == (self.among is None):
-            raise ValueError("say either user, or among (several users that take turns)")
-        return self
-
-    @property
-    def people(self) -> list[str]:
-        """Everybody it may be."""
-        return [self.user] if self.user is not None else list(self.among or ())
+    users: Annotated[list[Name], Field(min_length=1, max_length=100)]
 
 
 def apply(occasion: Occasion, options: Owner) -> Outcome:
     """Turns are counted for each stage; whoever comes first in the list goes first."""
-    chosen = occasion.run("next_owner", people=options.people)
+    chosen = occasion.run("next_owner", people=options.users)
     if not chosen:
-        raise Impossible(f"nobody of app.users is {' or '.join(options.people)}")
+        raise Impossible(f"nobody of app.users is {' or '.join(options.users)}")
     owner = chosen[0]
     changed = occasion.run("assign_contact", owner=owner["id"])
     changed += occasion.run("assign_deal", owner=owner["id"])

@@ -1,0 +1,177 @@
+"""Stages in Dagster: the history of deals, what it sets off, and reading the past.
+
+Belongs here: when that happens, and what a run tells of it. Not: how any of it works.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import dagster as dg
+
+from crm_pipelines.defs.names import OWNERS, Names
+from crm_pipelines.defs.watching import UNFINISHED
+from crm_pipelines.flows.stages.flow import Stages
+from crm_pipelines.model.connector import Account
+from crm_pipelines.store.stages import tasks, watch
+from crm_pipelines.wiring import Wiring
+
+HISTORY, PAST = "stage_history", "stage_past"
+DEALS = ("deals", "archived_deals")
+LISTS = (*DEALS, "stages")
+LOOK_SECONDS = 15
+
+
+@dataclass(frozen=True)
+class StageDefinitions:
+    """What there is of it; nothing where no CRM has a change log of deals."""
+
+    assets: Sequence[Any] = ()
+    jobs: Sequence[Any] = ()
+    sensors: Sequence[Any] = field(default=())
+
+
+def stage_definitions(
+    wiring: Wiring, accounts: Sequence[Account], names: Names
+) -> StageDefinitions:
+    """Assets, jobs and the sensor of the CRM whose deals have stages."""
+    found = [account for account in accounts if account.connector.change_log is not None]
+    if not found:
+        return StageDefinitions()
+    crm = found[0].crm
+    own = [account for account in found if account.crm == crm]
+    keys = [names.stages(account.workspace, crm) for account in own]
+    history = dg.define_asset_job(
+        HISTORY,
+        selection=keys,
+        description="Adds changes of stage that the mirror shows and no webhook told of, and does "
+        "what changes of stage have set off, each action once. Started by `stage_changes`.",
+        tags={"crm": crm},
+    )
+    past = past_job(crm)
+    workspaces = [account.workspace for account in own]
+    return StageDefinitions(
+        assets=[history_asset(account, names) for account in own],
+        jobs=[history, past],
+        sensors=[stage_sensor(wiring, crm, workspaces, [history, past])],
+    )
+
+
+def history_asset(account: Account, names: Names) -> dg.AssetsDefinition:
+    """The history of one account's deals, downstream of their mirror."""
+    lists = [stream for stream in account.streams if stream.name in LISTS]
+
+    @dg.asset(
+        key=names.stages(account.workspace, account.crm),
+        deps=[names.asset(account, stream) for stream in lists],
+        group_name="stages",
+        owners=OWNERS,
+        kinds={"postgres"},
+        required_resource_keys={"stages"},
+        description="`sync.stage_history`: through which stages each deal went, who moved it and "
+        "how long it stayed; told by webhooks, the mirror and the deals' change logs. A run says "
+        "which changes no webhook told of, and which actions were done.",
+    )
+    def history(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+        stages = _stages(context, account.crm)[account.workspace]
+        found, done = stages.work(run=context.run_id)
+        counts = tasks.counts(stages.database, stages.workspace)
+        _warn(context, stages)
+        return dg.MaterializeResult(
+            metadata={
+                "changes_found_in_the_mirror": found,
+                "actions_done": done,
+                **{f"actions_{state}_in_all": number for state, number in counts.items()},
+            }
+        )
+
+    return history
+
+
+def past_job(crm: str) -> dg.JobDefinition:
+    """For a person to begin; it pauses by itself, and goes on by itself."""
+
+    @dg.op(
+        name="read_change_logs",
+        description="Reads the change log of each deal whose past is not known, 20 tokens a page, "
+        "as long as the budget's share for the past lasts. What was read is not read again.",
+        required_resource_keys={"stages"},
+        out=dg.Out(dg.Nothing),
+    )
+    def read(context: dg.OpExecutionContext) -> None:
+        for workspace, stages in _stages(context, crm).items():
+            filled = stages.fill_past(run=context.run_id)
+            context.add_output_metadata(
+                {
+                    f"{workspace}_{name}": value
+                    for name, value in vars(filled).items()
+                    if name not in ("resumes_at", "busy")
+                }
+            )
+            if filled.resumes_at is not None:
+                until = f"{filled.resumes_at:%Y-%m-%d %H:%M} UTC"
+                context.log.warning(
+                    f"{workspace}: paused, {filled.left:,} deals left until {until}"
+                )
+                tags = {"stages/paused_until": until}
+                context.instance.add_run_tags(context.run_id, tags)
+
+    @dg.job(
+        name=PAST,
+        description=f"The past of {crm}'s deals, from their own change logs. Launch it once: "
+        "when the day's share is spent it ends as paused, and `stage_changes` goes on with it "
+        "after the reset.",
+        tags={"crm": crm},
+    )
+    def job() -> None:
+        read()
+
+    return job
+
+
+def stage_sensor(wiring: Wiring, crm: str, workspaces: Sequence[str], jobs: Sequence[Any]) -> Any:
+    """After syncs of deals, for actions whose time has come, and for a past that paused."""
+
+    @dg.sensor(
+        name="stage_changes",
+        jobs=jobs,
+        minimum_interval_seconds=LOOK_SECONDS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Starts `stage_history` after a sync of deals and for actions that are to be "
+        "tried again, and `stage_past` where it paused and the budget is there again.",
+    )
+    def look(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        seen = int(context.cursor or 0)
+        latest = watch.latest_sync(wiring.database, crm, workspaces, DEALS)
+        due = tasks.due_count(wiring.database, workspaces, crm)
+        nothing = True
+        if (latest > seen or due) and not _busy(context, HISTORY):
+            context.update_cursor(str(latest))
+            nothing = False
+            yield dg.RunRequest(job_name=HISTORY, tags={"stages/due_actions": str(due)})
+        paused = watch.paused(wiring.database, crm, workspaces, wiring.budget.now())
+        if paused and not _busy(context, PAST):
+            nothing = False
+            yield dg.RunRequest(job_name=PAST, run_key=f"past/{paused.isoformat()}")
+        if nothing:
+            yield dg.SkipReason("no deals were synced, nothing waits, or a run is at it")
+
+    return look
+
+
+def _busy(context: dg.SensorEvaluationContext, job: str) -> bool:
+    wanted = dg.RunsFilter(job_name=job, statuses=UNFINISHED)
+    return context.instance.get_runs_count(wanted) > 0
+
+
+def _stages(context: Any, crm: str) -> Mapping[str, Stages]:
+    found: Mapping[str, Stages] = context.resources.stages(crm)
+    return found
+
+
+def _warn(context: dg.AssetExecutionContext, stages: Stages) -> None:
+    """Actions that failed need a person."""
+    for row in tasks.listing(stages.database, stages.workspace, status="failed", limit=20):
+        if row["run_id"] == context.run_id:
+            words = f"{row['action']} of deal {row['deal_id']}: {row['outcome']}"
+            context.log.warning(f"{words} (crm-pipelines stages retry {row['id']})")
