@@ -85,12 +85,12 @@ class Webhooks:
             removed = opened.drop([hook for hook in strays if not ids or hook.id in ids])
             return removed + opened.give_up(going, "removed")
 
-    def ensure(self) -> Checkup:
+    def ensure(self) -> None:
         """Have good ones, whatever there was before: for those who have just come to listen."""
-        found = self.check(insist=True)
-        if not found.registered:
+        if any(one.lives for one in webhooks.every(self.database, self.about)):
+            self.check(insist=True)
+        else:
             self.register()
-        return found
 
     def check(self, *, repair: bool = True, insist: bool = False) -> Checkup:
         """Compare the CRM's list with ours; make anew what is broken, where that helps.
@@ -109,7 +109,7 @@ class Webhooks:
                 settled = opened.settle(found, objects, hopeless, checkup.gaps)
         done = checkup.with_repairs(settled).with_gaps(self.open_gaps())
         for finding in done.findings:
-            if finding.problem:
+            if finding.problem and checkup.registered:
                 self._tell(finding.object, finding.words, repaired=finding.object in settled.made)
         return done
 
