@@ -3,7 +3,7 @@
 Belongs here: when that happens, and what a run tells of it. Not: how any of it works.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,6 +41,7 @@ def stage_definitions(
     crm = found[0].crm
     own = [account for account in found if account.crm == crm]
     keys = [names.stages(account.workspace, crm) for account in own]
+    workspaces = [account.workspace for account in own]
     history = dg.define_asset_job(
         HISTORY,
         selection=keys,
@@ -48,12 +49,13 @@ def stage_definitions(
         "what changes of stage have set off, each action once. Started by `stage_changes`.",
         tags={"crm": crm},
     )
-    past = past_job(crm)
-    workspaces = [account.workspace for account in own]
     return StageDefinitions(
         assets=[history_asset(account, names) for account in own],
-        jobs=[history, past],
-        sensors=[stage_sensor(wiring, crm, workspaces, [history, past])],
+        jobs=[history, past_job(crm)],
+        sensors=[
+            changes_sensor(wiring, crm, workspaces),
+            past_sensor(wiring, crm, workspaces),
+        ],
     )
 
 
@@ -119,7 +121,7 @@ def past_job(crm: str) -> dg.JobDefinition:
     @dg.job(
         name=PAST,
         description=f"The past of {crm}'s deals, from their own change logs. Launch it once: "
-        "when the day's share is spent it ends as paused, and `stage_changes` goes on with it "
+        "when the day's share is spent it ends as paused, and `resume_stage_past` goes on with it "
         "after the reset.",
         tags={"crm": crm},
     )
@@ -129,32 +131,43 @@ def past_job(crm: str) -> dg.JobDefinition:
     return job
 
 
-def stage_sensor(wiring: Wiring, crm: str, workspaces: Sequence[str], jobs: Sequence[Any]) -> Any:
-    """After syncs of deals, for actions whose time has come, and for a past that paused."""
+def changes_sensor(wiring: Wiring, crm: str, workspaces: Sequence[str]) -> Any:
+    """After syncs of deals, and for actions whose time has come."""
 
     @dg.sensor(
         name="stage_changes",
-        jobs=jobs,
+        job_name=HISTORY,
         minimum_interval_seconds=LOOK_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Starts `stage_history` after a sync of deals and for actions that are to be "
-        "tried again, and `stage_past` where it paused and the budget is there again.",
+        description=f"Starts `{HISTORY}` after a sync that changed deals, and for actions that "
+        "are to be tried again.",
     )
-    def look(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
-        seen = int(context.cursor or 0)
+    def look(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         latest = watch.latest_sync(wiring.database, crm, workspaces, DEALS)
         due = tasks.due_count(wiring.database, workspaces, crm)
-        nothing = True
-        if (latest > seen or due) and not _busy(context, HISTORY):
-            context.update_cursor(str(latest))
-            nothing = False
-            yield dg.RunRequest(job_name=HISTORY, tags={"stages/due_actions": str(due)})
+        if (latest <= int(context.cursor or 0) and not due) or _busy(context, HISTORY):
+            return dg.SkipReason("no deals were synced and nothing waits, or a run is at it")
+        context.update_cursor(str(latest))
+        return dg.RunRequest(tags={"stages/due_actions": str(due)})
+
+    return look
+
+
+def past_sensor(wiring: Wiring, crm: str, workspaces: Sequence[str]) -> Any:
+    """Goes on with a past whose budget is there again."""
+
+    @dg.sensor(
+        name="resume_stage_past",
+        job_name=PAST,
+        minimum_interval_seconds=LOOK_SECONDS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=f"Starts `{PAST}` where it paused and the day's budget is there again.",
+    )
+    def look(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         paused = watch.paused(wiring.database, crm, workspaces, wiring.budget.now())
-        if paused and not _busy(context, PAST):
-            nothing = False
-            yield dg.RunRequest(job_name=PAST, run_key=f"past/{paused.isoformat()}")
-        if nothing:
-            yield dg.SkipReason("no deals were synced, nothing waits, or a run is at it")
+        if paused is None or _busy(context, PAST):
+            return dg.SkipReason("nothing has paused, or a run is at it")
+        return dg.RunRequest(run_key=f"past/{paused.isoformat()}")
 
     return look
 
