@@ -139,4 +139,7 @@ def _dagster_variables(own: Settings, database_url: str) -> dict[str, str]:
     return {
         "DAGSTER_HOME": str(folder),
         "CRM_DAGSTER_DATABASE_URL": f"postgresql+psycopg2://{rest}{joint}options={options}",
+        # Sensors wait in threads of the code server, which has few where processors are few: a run
+        # to be started must not wait for one.
+        "DAGSTER_GRPC_MAX_WORKERS": "24",
     }

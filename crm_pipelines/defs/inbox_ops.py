@@ -5,7 +5,7 @@ a delivery is applied.
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ import dagster as dg
 
 from crm_pipelines.defs.inbox_report import Report
 from crm_pipelines.defs.names import Names
-from crm_pipelines.flows.inbox.batches import Applied, Batch, Checked, Understood
+from crm_pipelines.flows.inbox.batches import Batch, Checked, Understood
 from crm_pipelines.flows.inbox.flow import Inbox
 from crm_pipelines.store.inbox.watch import News, waiting_mark
 
@@ -21,13 +21,13 @@ JOB = "apply_webhooks"
 PATIENCE = {
     "linger_seconds": dg.Field(
         float,
-        default_value=10.0,
+        default_value=30.0,
         description="So long the run waits for more when nothing is left: what comes meanwhile is "
         "spared the start of a run, which is most of the way from a change to its row.",
     ),
     "longest_seconds": dg.Field(
         float,
-        default_value=120.0,
+        default_value=300.0,
         description="After so long the run takes no more, however much comes: it ends and says "
         "what it did.",
     ),
@@ -117,8 +117,7 @@ class InboxOps:
             try:
                 for workspace, one in checked.checked.items():
                     report.add(workspace, inboxes[workspace].apply(one, run=context.run_id))
-                for workspace, more in self._what_came_since(context, inboxes):
-                    report.add(workspace, more)
+                self._stay(context, inboxes, report)
             finally:
                 report.tell()
 
@@ -133,24 +132,26 @@ class InboxOps:
             required_resource_keys={"inbox", "database"},
         )(compute)
 
-    def _what_came_since(
-        self, context: dg.OpExecutionContext, inboxes: Mapping[str, Inbox]
-    ) -> Iterator[tuple[str, Applied]]:
+    def _stay(
+        self, context: dg.OpExecutionContext, inboxes: Mapping[str, Inbox], report: Report
+    ) -> None:
+        """Apply what comes, until nothing has come for a while or the run is long enough."""
         database, patience = context.resources.database, context.op_config
         begun = quiet_since = time.monotonic()
         with News(database) as news:
-            while time.monotonic() - begun < patience["longest_seconds"]:
+            while (left := begun + patience["longest_seconds"] - time.monotonic()) > 0:
                 settled = 0
                 if waiting_mark(database, self._crm, list(inboxes)).deliveries:
                     for workspace, inbox in inboxes.items():
-                        more = inbox.work(run=context.run_id)
+                        more = inbox.work(run=context.run_id, seconds=left)
+                        report.add(workspace, more)
                         settled += more.settled
-                        yield workspace, more
                 if settled:
                     quiet_since = time.monotonic()
                 elif time.monotonic() - quiet_since >= patience["linger_seconds"]:
                     return
                 else:
+                    report.tell_if_due()
                     news.wait(LOOK_SECONDS)
 
     def _op(self, phase: str, description: str, compute: Any) -> dg.OpDefinition:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+import time
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
@@ -10,31 +12,54 @@ import dagster as dg
 from crm_pipelines.defs.names import Names
 from crm_pipelines.flows.inbox.batches import Applied
 from crm_pipelines.model.event import State
+from crm_pipelines.model.manifest import Outcome
 
 WRITTEN = ("created", "updated", "unchanged", "deleted", "rejected")
 FIGURES = ("put_off", "local", "transitions", "actions", "api_calls", "tokens")
+EVERY_SECONDS = 20.0
+"""A run that goes on tells no more often: each time is an event at every asset concerned."""
 
 
 class Report:
-    """Gathers what became of deliveries while a run goes on, and tells it in the end."""
+    """Gathers what became of deliveries while a run goes on, and tells it now and then."""
 
     def __init__(self, context: dg.OpExecutionContext, crm: str, names: Names) -> None:
         self._context, self._crm, self._names = context, crm, names
-        self._states: defaultdict[str, Counter[State]] = defaultdict(Counter)
-        self._figures: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        self._fresh: dict[str, Applied] = {}
+        self._states = Counter[State]()
         self._said: set[tuple[str, str]] = set()
-        self._streams: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+        self._told_at = time.monotonic()
 
     def add(self, workspace: str, applied: Applied) -> None:
         """A batch more."""
-        self._states[workspace].update(applied.states)
-        self._figures[workspace].update({name: getattr(applied, name) for name in FIGURES})
-        for stream, outcome in applied.streams.items():
-            self._streams[workspace, stream].update(
-                {name: getattr(outcome, name) for name in WRITTEN}
-            )
+        self._fresh[workspace] = self._fresh.get(workspace, Applied()).plus(applied)
+        self._states.update(applied.states)
         self._say(workspace, applied.words)
         self._say(workspace, "another process applies deliveries right now" * applied.busy)
+
+    def tell_if_due(self) -> None:
+        """Tell, if the last time is long enough ago."""
+        if time.monotonic() - self._told_at >= EVERY_SECONDS:
+            self.tell()
+
+    def tell(self) -> None:
+        """Tags, and an event at the asset of the inbox and of every mirror that was touched."""
+        fresh, self._fresh, self._told_at = self._fresh, {}, time.monotonic()
+        told = {workspace: one for workspace, one in fresh.items() if one.settled or one.put_off}
+        for workspace, applied in told.items():
+            self._context.log_event(
+                dg.AssetMaterialization(
+                    self._names.inbox(workspace, self._crm), metadata=_figures(applied)
+                )
+            )
+            for stream, outcome in applied.streams.items():
+                rows = {f"{name}_by_webhook": getattr(outcome, name) for name in WRITTEN}
+                if any(rows.values()):
+                    key = self._names.mirror(workspace, self._crm, stream)
+                    self._context.log_event(dg.AssetObservation(key, metadata=rows))
+        if told:
+            tags = {f"inbox/{state}": str(number) for state, number in self._states.items()}
+            self._context.instance.add_run_tags(self._context.run_id, tags)
 
     def _say(self, workspace: str, words: str) -> None:
         """The same words are told once in a run."""
@@ -42,34 +67,21 @@ class Report:
             self._said.add((workspace, words))
             self._context.log.warning(f"{workspace}: {words}")
 
-    def tell(self) -> None:
-        """Tags, and an event at the asset of the inbox and of every mirror that was touched."""
-        states = sum(self._states.values(), Counter[State]())
-        self._context.instance.add_run_tags(
-            self._context.run_id,
-            {f"inbox/{state}": str(number) for state, number in states.items() if number},
-        )
-        for workspace in self._states:
-            if self._states[workspace] or self._figures[workspace]["put_off"]:
-                self._context.log_event(
-                    dg.AssetMaterialization(
-                        self._names.inbox(workspace, self._crm), metadata=self._of_inbox(workspace)
-                    )
-                )
-        for (workspace, stream), counts in self._streams.items():
-            if any(counts.values()):
-                metadata: dict[str, Any] = {f"{name}_by_webhook": counts[name] for name in WRITTEN}
-                key = self._names.mirror(workspace, self._crm, stream)
-                self._context.log_event(dg.AssetObservation(key, metadata=metadata))
 
-    def _of_inbox(self, workspace: str) -> dict[str, Any]:
-        states = self._states[workspace]
-        lines = ["| stream | " + " | ".join(WRITTEN) + " |", "| --- |" + " --- |" * len(WRITTEN)]
-        for (of, stream), counts in sorted(self._streams.items()):
-            if of == workspace:
-                lines.append(f"| {stream} | " + " | ".join(str(counts[n]) for n in WRITTEN) + " |")
-        return {
-            **{state.value: states[state] for state in State if state is not State.WAITING},
-            **{name: self._figures[workspace][name] for name in FIGURES},
-            "rows_by_stream": dg.MetadataValue.md("\n".join(lines)),
-        }
+def _figures(applied: Applied) -> dict[str, Any]:
+    settled = {state.value: applied.states.get(state, 0) for state in State}
+    del settled[State.WAITING]
+    return {
+        **settled,
+        **{name: getattr(applied, name) for name in FIGURES},
+        "rows_by_stream": dg.MetadataValue.md(_table(applied.streams)),
+    }
+
+
+def _table(streams: Mapping[str, Outcome]) -> str:
+    lines = ["| stream | " + " | ".join(WRITTEN) + " |", "| --- |" + " --- |" * len(WRITTEN)]
+    for stream, outcome in sorted(streams.items()):
+        lines.append(
+            f"| {stream} | " + " | ".join(str(getattr(outcome, n)) for n in WRITTEN) + " |"
+        )
+    return "\n".join(lines)

@@ -134,14 +134,22 @@ def reconcile_job(crm: str) -> dg.JobDefinition:
 
     @dg.op(
         name="reconcile_local_side",
-        description="Finds warm leads, activities and changes that no command was written for, "
-        "or that drifted, and writes commands; sensors see to the rest.",
-        required_resource_keys={"push"},
+        description="Lets the local side follow what the mirror knows and no webhook told; then "
+        "finds warm leads, activities and changes that no command was written for, or that "
+        "drifted, and writes commands; sensors see to the rest.",
+        required_resource_keys={"push", "inbox"},
         out=dg.Out(dg.Nothing),
     )
     def find(context: dg.OpExecutionContext) -> None:
+        inboxes = context.resources.inbox(crm)
         for workspace, push in context.resources.push(crm).items():
-            context.log.info(f"{workspace}: {push.reconcile()} commands written")
+            caught_up = inboxes[workspace].catch_up(run=context.run_id)
+            for words in (*caught_up.problems, *caught_up.troubles):
+                context.log.warning(f"{workspace}: {words}")
+            context.log.info(
+                f"{workspace}: {caught_up.changed} local rows brought up to date, "
+                f"{push.reconcile()} commands written"
+            )
 
     @dg.job(
         name="reconcile_push",
