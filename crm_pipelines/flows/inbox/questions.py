@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -20,6 +20,9 @@ from crm_pipelines.store.database import Database
 
 PURSE = "inbox"
 """Under which name the ledger counts what is asked for again."""
+
+AT_ONCE = 100
+"""Records of one question: what was paid for is kept when the budget ends at the next one."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,8 @@ class Questions:
         """Records as they are now. A record that the CRM chokes on does not keep others back."""
         calls, tokens = self._purse.calls, self._purse.tokens
         answers = Answers(history.database_time(self._database), frozenset(ids))
-        self._ask(object_, sorted(ids), answers)
+        for some in batched(sorted(ids), AT_ONCE):
+            self._ask(object_, some, answers)
         return Answers(
             answers.asked_at,
             answers.asked,
@@ -91,7 +95,7 @@ class Questions:
             self._asker.close()
             self._asker = None
 
-    def _ask(self, object_: str, ids: list[str], answers: Answers) -> None:
+    def _ask(self, object_: str, ids: Sequence[str], answers: Answers) -> None:
         try:
             answers.records.update(self.asker.records(object_, ids))
         except (CrmError, ConfigurationError) as error:
@@ -101,3 +105,8 @@ class Questions:
                 self._ask(object_, ids[middle:], answers)
                 return
             answers.troubles.update(dict.fromkeys(ids, judge(error)))
+
+
+def batched(ids: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    """So many at a time."""
+    return (ids[first : first + size] for first in range(0, len(ids), size))

@@ -14,7 +14,7 @@ from crm_pipelines_tests.integration.inbox.post import STREAMS, Post, posting, w
 from crm_pipelines_tests.mirroring import Mirroring
 from crm_pipelines_tests.sandbox_process import Sandbox
 
-COLLECTIONS = {
+COLLECTIONS: dict[str, dict[str, Any]] = {
     "persons": {"name": "Ann Lee"},
     "organizations": {"name": "Acme"},
     "deals": {"title": "Big one"},
