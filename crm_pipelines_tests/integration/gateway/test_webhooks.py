@@ -21,6 +21,7 @@ import pytest
 
 from crm_pipelines.gateway.webhooks import callers
 from crm_pipelines_tests import webhooks
+from crm_pipelines_tests.commands import run
 from crm_pipelines_tests.integration.cli.test_auth import free_port
 from crm_pipelines_tests.integration.gateway.test_openapi import try_out
 from crm_pipelines_tests.servers import Databases
@@ -306,6 +307,16 @@ def test_addresses(taking: Taking) -> None:
     path.unlink()
     time.sleep(1.1)
     assert (status("203.0.113.7"), status("198.51.100.1")) == (200, 403)
+
+
+def test_a_list_that_is_none_stops_the_start(database_url: str, tmp_path: Path) -> None:
+    path = tmp_path / "addresses.json"
+    path.write_text("<html>not found</html>")
+    more = {"PIPEDRIVE_WEBHOOK_ALLOWED_IPS_FILE": str(path)}
+    values = webhooks.variables(database_url, tmp_path, free_port(), **more)
+    code, _, said = run(tmp_path, values, "gateway")
+    assert code == 2
+    assert "PIPEDRIVE_WEBHOOK_ALLOWED_IPS_FILE" in said and "203.0.113.0/24" in said
 
 
 def test_the_copy_of_credentials_is_for_its_owner_alone(taking: Taking) -> None:
