@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -74,26 +74,32 @@ def gateways(values: Mapping[str, str], folder: Path) -> Iterator[Gateways]:
 
 
 class Sender(threading.Thread):
-    """Brings deliveries like Pipedrive: again and again until it hears 200."""
+    """Brings deliveries like Pipedrive: each again and again until it hears 200.
 
-    def __init__(self, ids: list[str], ports: list[int], headers: list[Headers], seed: int) -> None:
-        super().__init__()
-        self._ids, self._ports, self._headers = ids, ports, headers
+    No more are begun once it has had ``enough``; when it is ``over`` the last one is given up.
+    """
+
+    def __init__(
+        self, name: str, most: int, ports: list[int], headers: Sequence[Headers], seed: int = 1
+    ) -> None:
+        super().__init__(name=name)
+        self._most, self._ports, self._headers = most, ports, headers
         self._chance = random.Random(seed)
         self.taken: list[str] = []
         self.statuses: list[int] = []
-        self.over = threading.Event()
+        self.enough, self.over = threading.Event(), threading.Event()
 
     def run(self) -> None:
         with httpx.Client(trust_env=False, timeout=20) as client:
-            for number, identity in enumerate(self._ids):
-                attempt = 1
+            while len(self.taken) < self._most and not self.enough.is_set():
+                number, attempt = len(self.taken), 1
+                identity = f"{self.name}-{number}"
                 while not self._send(client, delivery(identity, number, attempt)):
                     if self.over.wait(self._chance.uniform(0.02, 0.3)):
                         return
                     attempt += 1
                 self.taken.append(identity)
-                time.sleep(self._chance.uniform(0.0, 0.01))
+                time.sleep(self._chance.uniform(0.0, 0.02))
 
     def _send(self, client: httpx.Client, body: bytes) -> bool:
         address = f"http://127.0.0.1:{self._chance.choice(self._ports)}{PATH}"
