@@ -10,6 +10,7 @@ import os
 import sys
 import time
 import traceback
+from collections.abc import Callable
 
 from crm_pipelines.model.errors import SystemTrouble
 from crm_pipelines.wiring import Wiring
@@ -17,7 +18,7 @@ from crm_pipelines.wiring import Wiring
 ROUNDS = 1_000
 
 
-def main() -> int:
+def main(work: Callable[[int], int]) -> int:
     """Until standard input ends."""
     for line in sys.stdin:
         child = os.fork()
@@ -36,7 +37,7 @@ def main() -> int:
     return 0
 
 
-def work(most: int) -> int:
+def deliver(most: int) -> int:
     """Deliver in rounds of so many commands until there are none."""
     wiring = Wiring(os.environ)
     push = wiring.push("default")
@@ -66,4 +67,4 @@ def reap() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(deliver))

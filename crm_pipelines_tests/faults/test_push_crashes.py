@@ -46,10 +46,10 @@ SPOILS: tuple[tuple[str, str, dict[str, Any]], ...] = (
 class Crew:
     """Workers that deliver side by side, and die."""
 
-    def __init__(self, values: dict[str, str]) -> None:
+    def __init__(self, values: dict[str, str], work: str = "push_worker") -> None:
         rest = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
         self._process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-m", "crm_pipelines_tests.faults.push_worker"],
+            [sys.executable, "-W", "ignore", "-m", f"crm_pipelines_tests.faults.{work}"],
             cwd=CHECKOUT,
             env={**rest, **values},
             stdin=subprocess.PIPE,
@@ -75,8 +75,8 @@ class Crew:
 
 
 @contextmanager
-def crew(values: dict[str, str]) -> Iterator[Crew]:
-    made = Crew(values)
+def crew(values: dict[str, str], work: str = "push_worker") -> Iterator[Crew]:
+    made = Crew(values, work)
     try:
         yield made
     finally:
