@@ -10,6 +10,7 @@ from typing import Any
 
 from crm_pipelines.model.connector import Account
 from crm_pipelines.model.errors import SystemTrouble
+from crm_pipelines.reports.inbox import InboxHealth, inbox_health, inbox_problems
 from crm_pipelines.store.database import Database
 from crm_pipelines.store.vital_signs import VitalSigns, vital_signs
 
@@ -77,6 +78,7 @@ class Health:
     streams: list[StreamHealth] = field(default_factory=list)
     budgets: list[BudgetHealth] = field(default_factory=list)
     webhooks: list[WebhookHealth] = field(default_factory=list)
+    inbox: list[InboxHealth] = field(default_factory=list)
 
 
 def look(database: Database, accounts: Sequence[Account]) -> Health:
@@ -89,12 +91,14 @@ def look(database: Database, accounts: Sequence[Account]) -> Health:
             streams = [_stream(row) for row in signs.streams(stream_keys(accounts))]
             budgets = [budget_of(signs, account) for account in accounts]
             webhooks = [WebhookHealth(**row) for row in signs.webhooks()]
+            inbox = inbox_health(signs)
     except SystemTrouble as trouble:
         return Health(State.DOWN, [str(trouble)])
     problems = [
         *_stream_problems(streams),
         *_budget_problems(budgets),
         *_webhook_problems(webhooks),
+        *inbox_problems(inbox),
     ]
     return Health(
         State.DEGRADED if problems else State.OK,
@@ -102,6 +106,7 @@ def look(database: Database, accounts: Sequence[Account]) -> Health:
         streams=streams,
         budgets=budgets,
         webhooks=webhooks,
+        inbox=inbox,
     )
 
 

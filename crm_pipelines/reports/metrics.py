@@ -11,6 +11,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from crm_pipelines.model.connector import Account
 from crm_pipelines.model.errors import SystemTrouble
 from crm_pipelines.reports.health import budget_of, stream_keys, unmigrated
+from crm_pipelines.reports.inbox_metrics import inbox_metrics
 from crm_pipelines.store.database import Database
 from crm_pipelines.store.vital_signs import vital_signs
 
@@ -32,6 +33,7 @@ def exposition(database: Database, accounts: Sequence[Account]) -> bytes:
             *_of_records(streams, signs.rejected()),
             *_of_spending(signs.usage()),
             *_of_budgets([(a, budget_of(signs, a).left) for a in accounts]),
+            *inbox_metrics(signs, accounts),
         ]
     registry = CollectorRegistry()
     registry.register(_Fixed(families))

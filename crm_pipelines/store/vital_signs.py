@@ -58,6 +58,23 @@ class VitalSigns:
         """Webhooks that we had made, with the last delivery of their kind."""
         return self._rows("webhooks", {})
 
+    def inbox(self) -> list[dict[str, Any]]:
+        """Deliveries that wait or were given up, by account."""
+        return self._rows("inbox", {})
+
+    def deliveries(self) -> list[dict[str, Any]]:
+        """All deliveries by account and state."""
+        return self._rows("deliveries", {})
+
+    def last_deliveries(self, workspace: str) -> list[dict[str, Any]]:
+        """When the last one of each kind came that has been read."""
+        values = {"workspace": workspace}
+        return self._connection.execute(query("inbox.last_by_kind"), values).fetchall()
+
+    def echoes(self) -> list[dict[str, Any]]:
+        """Our writes and their echoes, by account."""
+        return self._rows("echoes", {})
+
     def rejected(self) -> list[dict[str, Any]]:
         """Rejected records that wait, by stream."""
         return self._rows("rejected", {})

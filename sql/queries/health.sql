@@ -69,3 +69,28 @@ SELECT w.workspace_id AS workspace, w.crm, w.object, w.status, w.remark, w.gap_s
                  ORDER BY i.received_at DESC LIMIT 1) AS l) AS last_delivery_at
   FROM sync.webhooks AS w
  WHERE w.status <> 'retired' ORDER BY w.workspace_id, w.crm, w.object, w.id;
+
+-- name: inbox
+-- Accounts with deliveries that wait or were given up: how many, since when the oldest one waits,
+-- and for how long its turn has been there, in seconds.
+SELECT d.workspace_id AS workspace, d.crm,
+       count(*) FILTER (WHERE d.waits) AS waiting, count(*) FILTER (WHERE NOT d.waits) AS dead,
+       coalesce(max(extract(epoch FROM clock_timestamp() - d.received_at))
+                FILTER (WHERE d.waits), 0)::float8 AS oldest_waiting_seconds,
+       greatest(max(extract(epoch FROM clock_timestamp() - d.next_attempt_at))
+                FILTER (WHERE d.waits), 0)::float8 AS overdue_seconds
+  FROM (SELECT workspace_id, crm, received_at, next_attempt_at, true AS waits FROM sync.inbox
+         WHERE status = 'waiting'
+        UNION ALL
+        SELECT workspace_id, crm, received_at, next_attempt_at, false FROM sync.inbox
+         WHERE status = 'dead') AS d
+ GROUP BY 1, 2 ORDER BY 1, 2;
+
+-- name: deliveries
+-- How many there are in each state.
+SELECT workspace_id AS workspace, crm, status, count(*) AS deliveries
+  FROM sync.inbox GROUP BY 1, 2, 3 ORDER BY 1, 2, 3;
+
+-- name: echoes
+-- Our writes, and the deliveries that told of one.
+SELECT workspace_id AS workspace, crm, writes, echoes FROM sync.echo_balance ORDER BY 1, 2;

@@ -71,3 +71,29 @@ def test_replaying(
     for wrong in bodies:
         answer = caller.post(f"{PATH}/replay", json=wrong, headers=admin)
         assert answer.status_code == 422, (wrong, answer.text)
+
+
+def test_health_and_figures(browser: httpx.Client, local: Local) -> None:
+    local.run("DELETE FROM sync.inbox")
+    assert browser.get("/health").json()["inbox"] == []
+    delivery(local, "dead", object="deal")
+    delivery(local, "waiting")
+    local.run("UPDATE sync.inbox SET received_at = now() - interval '2 hours', action = 'change'")
+    found = browser.get("/health").json()
+    assert found["status"] == "degraded"
+    assert any("1 webhook deliveries were given up" in words for words in found["problems"])
+    assert not any("sensor" in words for words in found["problems"])  # it was put off
+    local.run("UPDATE sync.inbox SET next_attempt_at = received_at")
+    found = browser.get("/health").json()
+    assert any("sensor webhook_deliveries" in words for words in found["problems"])
+    [inbox] = found["inbox"]
+    assert (inbox["waiting"], inbox["dead"]) == (1, 1)
+    assert inbox["overdue_seconds"] >= 7200
+    account = 'crm="pipedrive"'
+    figures = browser.get("/metrics").text
+    assert f'crm_inbox_deliveries{{{account},state="dead",workspace="default"}} 1.0' in figures
+    assert f'crm_inbox_deliveries{{{account},state="echo",workspace="default"}} 0.0' in figures
+    assert f"crm_inbox_oldest_waiting_seconds{{{account}" in figures
+    last = f'crm_inbox_last_delivery_timestamp_seconds{{action="change",{account},object="deal"'
+    assert last in figures
+    local.run("DELETE FROM sync.inbox")
