@@ -52,8 +52,8 @@ class Settlement:
     ) -> Settled:
         """One good webhook for each object, none for anything else.
 
-        ``unwanted`` registrations are replaced: their successors are made first, so that no
-        moment is without. What nobody could accept anyway goes before, since places are few.
+        ``unwanted`` registrations are replaced one by one, each after its successor was made: no
+        moment is without, and one free place is enough. What nobody could accept goes before.
         ``gaps`` says from when on an object's events may be missing; gaps of predecessors that
         nobody has closed yet are handed on.
         """
@@ -62,14 +62,16 @@ class Settlement:
                 webhooks.note_made(self.database, pair.registration.id, pair.hook.id)
         best = found.best(objects, unwanted)
         removed = self.drop(found.strays)
-        made = tuple(name for name in objects if name not in best)
-        for name in made:
-            left = [p.registration.gap_since for p in found.pairs if p.object == name]
-            since = [at for at in (gaps.get(name), *left) if at is not None]
-            self._make(name, min(since, default=None))
         staying = {pair.registration.id for pair in best.values()}
         going = [pair for pair in found.pairs if pair.registration.id not in staying]
-        removed += self.give_up(going, "replaced")
+        made = tuple(name for name in objects if name not in best)
+        for name in made:
+            before = [pair for pair in going if pair.object == name]
+            left = [pair.registration.gap_since for pair in before]
+            since = [at for at in (gaps.get(name), *left) if at is not None]
+            self._make(name, min(since, default=None))
+            removed += self.give_up(before, "replaced")
+        removed += self.give_up([one for one in going if one.object not in made], "not wanted")
         return Settled(tuple(best), made, tuple(removed), len(found.others))
 
     def drop(self, hooks: Sequence[Hook]) -> list[str]:

@@ -199,7 +199,7 @@ class Deliveries:
                 return None
             webhook = self._records.get("webhooks", due.webhook_id)
             if webhook is None or not webhook["is_active"]:
-                self._end(due)
+                self._end(due, "lost with its webhook")
             elif self._standings.is_banned(due.webhook_id):
                 self._end(due, "lost in a ban")
             else:

@@ -138,6 +138,14 @@ def test_no_room(hooks: Hooking) -> None:
     assert len(hooks.ours()) == len(hooks.rows()) == len(OBJECTS)
 
 
+def test_one_free_place_is_enough_to_rotate(hooks: Hooking) -> None:
+    hooks.webhooks.register()
+    hooks.sandbox.admin("PATCH", "/pipedrive/limits", {"webhooks_per_user": len(OBJECTS) + 1})
+    before = {one["id"] for one in hooks.there()}
+    assert set(hooks.webhooks.register(rotate=True).made) == OBJECTS == set(hooks.ours())
+    assert len({row["username"] for row in hooks.rows()}) == len(OBJECTS) == len(before)
+
+
 def test_an_address_that_pipedrive_does_not_reach(hooking: Callable[..., Hooking]) -> None:
     hooks = hooking(CRM_PUBLIC_URL="http://example.com")
     with pytest.raises(FatalError, match="CRM_PUBLIC_URL"):
