@@ -86,6 +86,7 @@ class PhaseOps:
                 context.add_output_metadata(
                     {
                         "records": done.rows,
+                        "unchanged": sum(chunk.rows for chunk in done.unchanged),
                         "columns": len(done.fields),
                         "nul_bytes_removed": done.notes["nul_bytes_removed"],
                     }

@@ -18,7 +18,8 @@ class Drift:
 
     ``vanished`` are fields the CRM no longer has: their columns stay, with the data they had.
     ``narrowed`` are types that hold less than before: the column stays as wide as it was.
-    ``unread`` counts records by members that no column is declared for. ``hindrances`` say what
+    ``unread`` counts records by members that no column is declared for, where they are new or
+    changed. ``hindrances`` say what
     kept a column or a view from following.
     """
 

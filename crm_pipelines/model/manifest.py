@@ -12,7 +12,10 @@ from crm_pipelines.model.window import Options, Slice
 
 @dataclass(frozen=True)
 class Chunk:
-    """One file in the staging store, by its path below the store's root."""
+    """One file in the staging store, by its path below the store's root.
+
+    Where there are no rows there may be no file.
+    """
 
     path: str
     rows: int
@@ -24,9 +27,10 @@ class Manifest:
 
     ``key`` names the run's folder in the staging store and its checkpoint: it stays the same
     when the run is executed again. ``raw`` are the chunks as fetched, number by number those
-    that ``chunks`` was made from. ``complete`` says that the fetch saw all of its slice.
-    ``started_at`` is when the fetch began, which is what the watermark may move to. ``notes``
-    are counts and remarks for the run's metadata.
+    that ``chunks`` was made from; ``unchanged`` are the keys of records that were left out of
+    them on the way, because the mirror holds them just so. ``complete`` says that the fetch saw
+    all of its slice. ``started_at`` is when the fetch began, which is what the watermark may move
+    to. ``notes`` are counts and remarks for the run's metadata.
     """
 
     key: str
@@ -40,6 +44,7 @@ class Manifest:
     chunks: tuple[Chunk, ...] = ()
     raw: tuple[Chunk, ...] = ()
     rejected: tuple[Chunk, ...] = ()
+    unchanged: tuple[Chunk, ...] = ()
     complete: bool = True
     notes: dict[str, Any] = field(default_factory=dict)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from crm_pipelines.model.manifest import Chunk, Manifest
+from crm_pipelines.model.stream import KEY
 from crm_pipelines.phases.failures import as_failures
 from crm_pipelines.phases.records import PROBLEMS
 from crm_pipelines.store import absence, first_load, merging, mirror_table, rejected
@@ -25,6 +26,9 @@ REFUSED = "refused"
 """Folder of the records that PostgreSQL does not take."""
 
 Merge = Callable[[Spelled], Counter[str]]
+Note = Callable[[pa.Array | pa.ChunkedArray], None]
+"""Told the keys of records that are as they should be."""
+
 Take = Callable[[Spelled], tuple[Counter[str], list[Refused]]]
 
 
@@ -47,7 +51,11 @@ def pour(connection: Connection, target: Target, manifest: Manifest, staging: St
     def take_all(take: Take, *, fresh: bool) -> Poured:
         return _take_all(connection, target, manifest, staging, take, fresh=fresh)
 
-    merge = _merging(connection, target, manifest)
+    note = _noting(connection, target, manifest)
+    if note:
+        for unchanged in manifest.unchanged:
+            note(staging.read(unchanged).column(KEY))
+    merge = _merging(connection, target, manifest, note)
     if manifest.options.dry_run or not first_load.is_fresh(connection, target):
         return take_all(_halving(connection, merge), fresh=False)
     found = None
@@ -87,19 +95,36 @@ def _filling(connection: Connection, target: Target, merge: Merge) -> Merge:
     return fill
 
 
-def _merging(connection: Connection, target: Target, manifest: Manifest) -> Merge:
-    """Merging that also notes what a full sync sees, and what is no longer a rejected record."""
-    preview = manifest.options.dry_run
-    sweeping = manifest.slice.whole and manifest.complete
+def _noting(connection: Connection, target: Target, manifest: Manifest) -> Note | None:
+    """Notes what a full sync sees, and what is no rejected record any more, if there is need."""
+    sweeping = _sweeping(manifest)
     if sweeping:
         absence.prepare_seen(connection, target)
-    forgetting = not preview and rejected.has_any(connection, target.parameters)
+    forgetting = not manifest.options.dry_run and rejected.has_any(connection, target.parameters)
+
+    def note(keys: pa.Array | pa.ChunkedArray) -> None:
+        literal = array_literal(keys)
+        if forgetting:
+            rejected.forget_passed(connection, target.parameters, literal)
+        if sweeping:
+            absence.note_seen(connection, target, literal)
+
+    return note if sweeping or forgetting else None
+
+
+def _sweeping(manifest: Manifest) -> bool:
+    return manifest.slice.whole and manifest.complete
+
+
+def _merging(
+    connection: Connection, target: Target, manifest: Manifest, note: Note | None
+) -> Merge:
+    preview, sweeping = manifest.options.dry_run, _sweeping(manifest)
 
     def merge(chunk: Spelled) -> Counter[str]:
-        if forgetting:
-            rejected.forget_passed(connection, target.parameters, array_literal(chunk.keys))
-        news = merging.news(connection, target, chunk, sweeping=sweeping)
-        counts = merging.merge(connection, target, news, preview=preview)
+        if note:
+            note(chunk.keys)
+        counts = merging.merge(connection, target, chunk, preview=preview, sweeping=sweeping)
         return Counter(processed=chunk.num_rows) + Counter(counts)
 
     return merge
@@ -118,12 +143,15 @@ def _take_all(
     reasons = Counter(manifest.notes.get("rejected_by_reason", {}))
     found = Poured(fresh, list(manifest.rejected), reasons)
     salt = mirror_table.salt(connection, target)
+    assert salt is not None  # the table was made to fit
 
-    def read(chunk: Chunk) -> Spelled:
-        return spell(staging.read(chunk), target.columns, salt)
+    def read(chunk: Chunk) -> Spelled | None:
+        return spell(staging.read(chunk), target.columns, salt) if chunk.rows else None
 
     with abreast(read, manifest.chunks) as chunks:
         for number, chunk in enumerate(chunks):
+            if chunk is None:
+                continue
             counted, refused = take(chunk)
             found.counts += counted
             if refused:

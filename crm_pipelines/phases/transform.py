@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import msgspec
 import pyarrow as pa
@@ -10,34 +11,84 @@ import pyarrow.compute as pc
 
 from crm_pipelines.model.manifest import Chunk, Manifest
 from crm_pipelines.model.source import RAW
-from crm_pipelines.model.stream import Field, Type
-from crm_pipelines.phases.columns import cast, strip_nul
+from crm_pipelines.model.stream import KEY, Field, Type
+from crm_pipelines.phases.columns import cast, strip_nul, whole
 from crm_pipelines.phases.failures import ROW
 from crm_pipelines.phases.members import Members
 from crm_pipelines.phases.records import PROBLEMS, Problems, to_columns
 from crm_pipelines.store.ahead import abreast
+from crm_pipelines.store.digests import DIGEST, digest
+from crm_pipelines.store.held import Held
 from crm_pipelines.store.staging import Staging
 
 PHASE = "transform"
 
+UNCHANGED = "unchanged"
+"""Folder of the keys of records that are left out."""
 
-def transform(manifest: Manifest, staging: Staging) -> Manifest:
-    """Typed chunks, number by number from the fetched ones."""
-    chunks, stripped, members = [], 0, Members()
 
-    def work(numbered: tuple[int, Chunk]) -> tuple[Chunk, int, Members]:
-        number, chunk = numbered
-        seen = Members()
-        table, nuls = to_table(staging.read(chunk), manifest.fields, seen)
-        return staging.write(manifest.key, PHASE, number, table), nuls, seen
+@dataclass(frozen=True)
+class _Done:
+    """One chunk, and what was noticed on the way."""
 
+    chunk: Chunk
+    unchanged: Chunk | None
+    nuls: int
+    members: Members
+
+
+def transform(manifest: Manifest, staging: Staging, held: Held | None = None) -> Manifest:
+    """Typed chunks, number by number from the fetched ones, without what is ``held`` already."""
+
+    def work(numbered: tuple[int, Chunk]) -> _Done:
+        return _transform(manifest, staging, held, *numbered)
+
+    chunks, unchanged, stripped, members = list[Chunk](), list[Chunk](), 0, Members()
     with abreast(work, enumerate(manifest.chunks)) as done:
-        for chunk, nuls, seen in done:
-            chunks.append(chunk)
-            stripped += nuls
-            members.add(seen)
+        for one in done:
+            chunks.append(one.chunk)
+            if one.unchanged:
+                unchanged.append(one.unchanged)
+            stripped += one.nuls
+            members.add(one.members)
     notes = {"nul_bytes_removed": stripped, **members.notes}
-    return manifest.advance(chunks=tuple(chunks), notes=notes)
+    return manifest.advance(chunks=tuple(chunks), unchanged=tuple(unchanged), notes=notes)
+
+
+def _transform(
+    manifest: Manifest, staging: Staging, held: Held | None, number: int, chunk: Chunk
+) -> _Done:
+    records, fields, members = staging.read(chunk), manifest.fields, Members()
+    digests = digest(records, [one.source for one in fields])
+    keys = _keys(records, fields) if held else None
+    rows = held.news(keys, digests) if held and keys is not None else None
+    unchanged = None
+    if rows is not None:
+        known = pa.table({KEY: _without(keys, rows)})
+        unchanged = staging.write(manifest.key, UNCHANGED, number, known)
+        if not len(rows):
+            return _Done(Chunk("", 0), unchanged, 0, members)
+        records, digests = records.take(rows), digests.take(rows)
+    table, nuls = to_table(records, fields, members)
+    if rows is not None:
+        table = table.set_column(table.column_names.index(ROW), ROW, rows.cast(pa.int32()))
+    table = table.append_column(DIGEST, digests)
+    return _Done(staging.write(manifest.key, PHASE, number, table), unchanged, nuls, members)
+
+
+def _keys(records: pa.Table, fields: tuple[Field, ...]) -> pa.Array | None:
+    """As texts; ``None`` for a chunk in which some record has none."""
+    key = next(one for one in fields if one.name == KEY)
+    found, _ = to_table(records, (key,))
+    if PROBLEMS in found.column_names or found.column(KEY).null_count:
+        return None
+    return whole(found.column(KEY)).cast(pa.string())
+
+
+def _without(values: pa.Array, rows: pa.Array) -> pa.Array:
+    """All but those at these places."""
+    places = pa.array(range(len(values)), pa.int64())
+    return values.filter(pc.invert(pc.is_in(places, rows)))
 
 
 def to_table(

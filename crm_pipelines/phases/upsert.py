@@ -10,7 +10,6 @@ from typing import Any
 
 from crm_pipelines.model.drift import NOTE, Drift
 from crm_pipelines.model.manifest import Chunk, Manifest, Outcome
-from crm_pipelines.model.stream import Stream
 from crm_pipelines.model.window import Mode
 from crm_pipelines.phases.drift import drift_of, to_remember
 from crm_pipelines.phases.pouring import pour
@@ -24,38 +23,26 @@ from crm_pipelines.store.staging import Staging
 
 def upsert(
     manifest: Manifest,
-    stream: Stream,
     *,
-    run: str,
+    target: Target,
     database: Database,
     staging: Staging,
     measure: Callable[[Outcome], dict[str, Any]],
-    siblings: tuple[str, ...] = (),
 ) -> tuple[Outcome, Drift, dict[str, int]]:
     """Merge everything in one transaction.
 
     Returns what happened, what is new about the fields, and how many records were rejected for
     which reason; ``measure`` makes the metrics of the run's line of history. A dry run counts
-    what the statements would do and leaves nothing behind. ``siblings`` are the other streams
-    that fill the table.
+    what the statements would do and leaves nothing behind.
     """
-    target = Target(
-        manifest.crm,
-        stream,
-        manifest.fields,
-        manifest.workspace,
-        run,
-        manifest.started_at,
-        force=manifest.options.force_overwrite,
-        siblings=siblings,
-    )
     dry = manifest.options.dry_run
-    known = recall(database, _about(manifest, run))
+    about = _about(manifest, target.run)
+    known = recall(database, about)
     if not dry:
         with database.transaction() as connection:
             shape = mirror_table.ensure(connection, target, known.fields)
     with database.transaction() as connection:
-        name = f"{manifest.workspace} {manifest.crm}.{stream.table_name}"
+        name = f"{manifest.workspace} {manifest.crm}.{target.stream.table_name}"
         connection.execute(query("mirror.lock"), {"name": name})
         connection.execute("SET LOCAL TIME ZONE 'UTC'")  # how a date is read as a moment
         if dry:
@@ -66,7 +53,7 @@ def upsert(
             raise Rollback
         _commit_with(connection, target, manifest, merged, measure, drift)
         if manifest.options.mode is not Mode.RETRY:
-            remember(connection, _about(manifest, run), to_remember(manifest, known))
+            remember(connection, about, to_remember(manifest, known))
     if manifest.options.dry_run:
         database.run("checkpoints.finish", {"key": manifest.key})
     return merged.outcome, drift, merged.reasons
@@ -101,11 +88,12 @@ def _merge_chunks(
 
 def _outcome(manifest: Manifest, counts: Counter[str], failed: int) -> Outcome:
     changed = counts["created"] + counts["updated"] + counts["deleted"]
+    known = sum(chunk.rows for chunk in manifest.unchanged)
     return Outcome(
         fetched=sum(chunk.rows for chunk in manifest.raw),
         created=counts["created"],
         updated=counts["updated"],
-        unchanged=counts["processed"] - changed,
+        unchanged=known + counts["processed"] - changed,
         rejected=failed,
         deleted=counts["deleted"] + counts["missing"],
         api_calls=manifest.notes["api_calls"],
@@ -139,7 +127,7 @@ def _all_have_keys(
         keys = staging.read(chunk).column("record_id").to_pylist()
         if None in keys:
             return False
-        absence.note_rejected(connection, target, keys)
+        absence.note_seen(connection, target, keys)
     return True
 
 

@@ -43,12 +43,18 @@ def validate(
     reasons: Counter[str] = Counter()
     remarks = Remarks(log, manifest.crm, manifest.stream)
 
-    def judge(chunk: Chunk) -> tuple[pa.Table, pa.Table, pa.Table, list[Finding]]:
+    def judge(chunk: Chunk) -> tuple[pa.Table, pa.Table, pa.Table, list[Finding]] | None:
+        if not chunk.rows:
+            return None
         records = staging.read(chunk)
         return records, *split(records, stream, manifest.fields, strict=strict)
 
     with abreast(judge, manifest.chunks) as judged:
-        for number, (records, passed, failed, found) in enumerate(judged):
+        for number, judgement in enumerate(judged):
+            if judgement is None:
+                valid.append(manifest.chunks[number])
+                continue
+            records, passed, failed, found = judgement
             remarks.tell_findings(records, found, strict=strict)
             if not strict:
                 warnings.update({f.label: pc.sum(f.rows).as_py() for f in found})

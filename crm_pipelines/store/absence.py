@@ -13,9 +13,9 @@ def prepare_seen(connection: Connection, target: Target) -> None:
     connection.execute(statement("create_seen", target, key_type=target.key_type))
 
 
-def note_rejected(connection: Connection, target: Target, keys: list[str]) -> None:
-    """Remember the keys of rejected records, too."""
-    noting = statement("note_rejected", target, key_type=target.key_type)
+def note_seen(connection: Connection, target: Target, keys: list[str] | str) -> None:
+    """Remember keys (an array, as PostgreSQL writes it, if it is a text)."""
+    noting = statement("note_seen", target, key_type=target.key_type)
     connection.execute(noting, {"keys": keys})
 
 

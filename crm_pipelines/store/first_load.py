@@ -7,7 +7,8 @@ import pyarrow.compute as pc
 from psycopg import sql
 
 from crm_pipelines.store.database import Connection
-from crm_pipelines.store.mirror_table import DIGEST, Target, statement
+from crm_pipelines.store.digests import DIGEST
+from crm_pipelines.store.mirror_table import Target, statement
 from crm_pipelines.store.queries import query
 from crm_pipelines.store.spelling import Spelled, copy_lines
 

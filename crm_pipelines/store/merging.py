@@ -1,4 +1,4 @@
-"""Chunks on their way into a mirror table: what is news is found by digest, staged and merged."""
+"""Chunks on their way into a mirror table: staged, then merged by one statement."""
 
 from __future__ import annotations
 
@@ -9,31 +9,23 @@ from crm_pipelines.model.stream import KEY
 from crm_pipelines.store.database import Connection
 from crm_pipelines.store.mirror_table import Target, statement
 from crm_pipelines.store.queries import query
-from crm_pipelines.store.spelling import Spelled, array_literal, copy_lines
+from crm_pipelines.store.spelling import Spelled, copy_lines
 
 _STAGED = sql.SQL("COPY staged FROM STDIN").format()
 
 
-def news(connection: Connection, target: Target, chunk: Spelled, *, sweeping: bool) -> Spelled:
-    """Of a chunk those records that may have to be written; ``sweeping`` notes all as seen.
-
-    Of all others the row is there, alive, and was last written or found equal with just this
-    record; nobody has touched it since.
-    """
-    noted = sql.SQL(query("mirror.noted") if sweeping else "")
-    asking = statement("news", target, key_type=target.key_type, noted=noted)
-    digests = array_literal(chunk.digests.cast("string"))
-    about = {**target.parameters, "keys": array_literal(chunk.keys), "digests": digests}
-    rows = connection.execute(asking, about).fetchall()
-    if target.force or len(rows) == chunk.num_rows:
-        return chunk
-    return chunk.take([row["position"] for row in rows])
-
-
 def merge(
-    connection: Connection, target: Target, chunk: Spelled, *, preview: bool = False
+    connection: Connection,
+    target: Target,
+    chunk: Spelled,
+    *,
+    preview: bool = False,
+    sweeping: bool = False,
 ) -> dict[str, int]:
-    """Stage records and merge them; counts of created, updated, deleted and written again."""
+    """Stage records and merge them; counts of created, updated, deleted and written again.
+
+    ``sweeping`` says that they are part of all that the CRM has.
+    """
     if not chunk.num_rows:
         return {}
     _stage(connection, target, chunk)
@@ -44,7 +36,7 @@ def merge(
     written = row["created"] + row["updated"] + row["deleted"]
     if written < chunk.num_rows and not (preview or target.force):
         adopting = statement("adopt", target, differs=parts["differs"])
-        connection.execute(adopting, target.parameters)
+        connection.execute(adopting, {**target.parameters, "sweeping": sweeping})
     return {name: int(value) for name, value in row.items()}
 
 

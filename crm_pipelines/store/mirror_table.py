@@ -8,19 +8,28 @@ from typing import Any, LiteralString
 
 from psycopg import sql
 
+from crm_pipelines.model.manifest import Manifest
+from crm_pipelines.model.rules import CHECKS
 from crm_pipelines.model.stream import KEY, LONGEST_NAME, Field, Stream
 from crm_pipelines.store.database import Connection
+from crm_pipelines.store.digests import DIGEST, salt_of
 from crm_pipelines.store.queries import query
-from crm_pipelines.store.spelling import salt_of
 from crm_pipelines.store.widening import Shape, widen
 
-DIGEST = "_digest"
-"""The column that tells, without a look at the others, that a row holds just this record."""
+EDITION = 1
+"""Of what transform and validate make of a record, where that is not declared but programmed.
+
+To be raised whenever the same record would become other values, or be judged otherwise: rows that
+were written before are then looked at once more.
+"""
 
 
 @dataclass(frozen=True)
 class Target:
-    """One stream's rows in its mirror table, which ``siblings`` (other streams) may fill, too."""
+    """One stream's rows in its mirror table, which ``siblings`` (other streams) may fill, too.
+
+    ``strict`` says that records that fail a check do not get there.
+    """
 
     crm: str
     stream: Stream
@@ -30,6 +39,30 @@ class Target:
     started_at: datetime
     force: bool = False
     siblings: tuple[str, ...] = ()
+    strict: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        manifest: Manifest,
+        stream: Stream,
+        run: str,
+        *,
+        strict: bool,
+        siblings: tuple[str, ...] = (),
+    ) -> Target:
+        """Where the records of a manifest go."""
+        return cls(
+            manifest.crm,
+            stream,
+            manifest.fields,
+            manifest.workspace,
+            run,
+            manifest.started_at,
+            force=manifest.options.force_overwrite,
+            siblings=siblings,
+            strict=strict,
+        )
 
     @property
     def table(self) -> sql.Identifier:
@@ -106,15 +139,27 @@ def ensure(connection: Connection, target: Target, known: tuple[Field, ...] = ()
     return shape
 
 
-def salt(connection: Connection, target: Target) -> int:
-    """A number for the columns as they are in the table now.
+def salt(connection: Connection, target: Target) -> int | None:
+    """A number for everything that decides what becomes of a record as it came.
 
-    A column of another type holds other values, and one that was dropped and made anew holds
-    none: digests from before do not count then.
+    That is how fields are read, what is asked of their values, and the columns as they are in the
+    table now: one of another type holds other values, and one that was dropped and made anew holds
+    none. Digests from before do not count then. ``None`` where the table lacks a column.
     """
-    wanted = set(target.columns)
-    found = {row["name"]: row for row in _columns(connection, target) if row["name"] in wanted}
-    return salt_of([(name, found[name]["number"], found[name]["type"]) for name in target.columns])
+    found = {row["name"]: row for row in _columns(connection, target)}
+    if not found.keys() >= {*target.columns, DIGEST}:
+        return None
+    columns = [(name, found[name]["number"], found[name]["type"]) for name in target.columns]
+    return salt_of(EDITION, columns, _reading(target), _judging(target))
+
+
+def _reading(target: Target) -> list[Any]:
+    return [(one.source, one.type.value, one.keyed) for one in target.fields]
+
+
+def _judging(target: Target) -> list[Any]:
+    checks = [(one.check, CHECKS.get(one.check), one.country, one.length) for one in target.fields]
+    return [target.strict, checks, target.stream.required, target.stream.rules]
 
 
 def _columns(connection: Connection, target: Target) -> list[dict[str, Any]]:

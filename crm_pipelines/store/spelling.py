@@ -1,11 +1,9 @@
-"""Records as PostgreSQL's COPY reads them, and a digest of each: both come from the same text."""
+"""Records as PostgreSQL's COPY reads them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from hashlib import sha1
-from itertools import pairwise
 from typing import Any
 
 import pyarrow as pa
@@ -14,6 +12,7 @@ from psycopg import sql
 
 from crm_pipelines.model.stream import KEY
 from crm_pipelines.store.database import Connection
+from crm_pipelines.store.digests import DIGEST, salted
 
 _SEPARATOR = pa.scalar("\t", pa.string())
 _NULL = "\\N"
@@ -26,16 +25,10 @@ _ABREAST = 16
 _PIECE = 1 << 20
 """Bytes that are handed to PostgreSQL at a time."""
 
-_SHA1 = 20
-"""Bytes of a SHA-1."""
-
-_HASHED = (1 << 56) - 1
-"""Bits of a digest that come from the record; the others tell which columns it was made of."""
-
 
 @dataclass(frozen=True)
 class Spelled:
-    """A chunk's records, each as one line without its end, their keys and their digests."""
+    """A chunk's records, each as one line without its end, their keys and their salted digests."""
 
     records: pa.Table
     lines: pa.Array
@@ -66,20 +59,10 @@ class Spelled:
 
 
 def spell(records: pa.Table, names: Sequence[str], salt: int) -> Spelled:
-    """Spell these columns.
-
-    ``salt`` stands for what the columns are: the same values in other columns are another record.
-    """
-    columns = [_text(_whole(records.column(name))) for name in names]
-    lines = _join(columns)
-    digests = pc.bit_wise_xor(_digests(lines), pa.scalar(salt, pa.int64()))
-    return Spelled(records, lines, _whole(records.column(KEY)).cast(pa.string()), digests)
-
-
-def salt_of(columns: object) -> int:
-    """A number for a description of columns; equal descriptions have equal numbers."""
-    found = sha1(repr(columns).encode(), usedforsecurity=False).digest()[:8]
-    return int.from_bytes(found, "little", signed=True)
+    """Spell these columns; ``salt`` goes into the digests that the records bring along."""
+    lines = _join([_text(_whole(records.column(name))) for name in names])
+    keys = _whole(records.column(KEY)).cast(pa.string())
+    return Spelled(records, lines, keys, salted(_whole(records.column(DIGEST)), salt))
 
 
 def copy_lines(
@@ -107,17 +90,6 @@ def array_literal(texts: pa.Array) -> str:
     """Texts without nulls as PostgreSQL writes an array of them."""
     joined = "\0".join(texts.to_pylist()).replace("\\", "\\\\").replace('"', '\\"')
     return '{"' + joined.replace("\0", '","') + '"}' if len(texts) else "{}"
-
-
-def _digests(lines: pa.Array) -> pa.Array:
-    """One number per line. Whoever knows a collision gains nothing, so the fast hash will do."""
-    offsets = memoryview(lines.buffers()[1]).cast("i")[lines.offset :][: len(lines) + 1].tolist()
-    text = memoryview(lines.buffers()[2] or b"")
-    found = [sha1(text[a:b], usedforsecurity=False).digest() for a, b in pairwise(offsets)]
-    hashed = pa.py_buffer(b"".join(found))
-    numbers = pa.Array.from_buffers(pa.binary(_SHA1), len(found), [None, hashed])
-    first = pc.binary_slice(numbers, 0, 8).view(pa.int64())
-    return pc.bit_wise_and(first, pa.scalar(_HASHED, pa.int64()))
 
 
 def _text(values: pa.Array) -> pa.Array:

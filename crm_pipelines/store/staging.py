@@ -64,7 +64,6 @@ class Staging:
                 pa.ipc.new_file(stream, table.schema, options=options) as writer,
             ):
                 writer.write_table(table)
-        pa.default_memory_pool().release_unused()  # what one chunk needed the next may not
         return Chunk(path, table.num_rows)
 
     def settle(self, landed: Chunk, number: int) -> Chunk:

@@ -14,6 +14,15 @@ from crm_pipelines_tests.benchmarks.syncs import measure, run, sync
 Tell = Callable[[str], None]
 
 STREAM = "salesforce.contacts"
+WAYS = {
+    "obvious": "pandas + SQLAlchemy upsert, executemany of 1,000 (psycopg 3)",
+    "values": "pandas + SQLAlchemy upsert, one statement per 1,000 (psycopg2)",
+    "to_sql": "pandas to_sql(method='multi'), 1,000 a time, inserts only (psycopg2)",
+    "one_by_one": "pandas + SQLAlchemy upsert, record by record, commit per 1,000 (psycopg2)",
+}
+"""The obvious ways to do it, by their names in ``obvious``."""
+SLOW = 4
+"""Into which part of the rows the slower ones are timed on."""
 _DOWNLOADS = 3
 
 
@@ -22,7 +31,7 @@ class Contacts:
 
     def __init__(self, ground: Ground, number: int, changed: int, obvious_rows: int) -> None:
         self._ground, self._number, self._changed = ground, number, changed
-        self._obvious_rows = min(obvious_rows, number) if find_spec("pandas") else 0
+        rows = min(obvious_rows, number) if find_spec("pandas") else 0
         self.csv_bytes = self.wire_bytes = self.columns = 0
         self.floor = Measured("floor: COPY of the same rows as CSV", number)
         self.wire = Measured("download alone: pages to nowhere", number)
@@ -30,7 +39,10 @@ class Contacts:
         self.same = Measured("full re-sync, nothing changed", number)
         self.some = Measured(f"full re-sync, {changed:,} changed", number)
         self.delta = Measured(f"delta, {changed:,} changed", changed)
-        self.obvious = Measured("pandas + SQLAlchemy, batches of 1,000", self._obvious_rows)
+        self.obvious = {
+            name: Measured(title, rows if name == "obvious" else -(-rows // SLOW))
+            for name, title in WAYS.items()
+        }
 
     @property
     def title(self) -> str:
@@ -39,10 +51,10 @@ class Contacts:
 
     def summary(self) -> dict[str, Any]:
         """Everything about this size, JSON-ready."""
-        rows = {
-            name: getattr(self, name).summary()
-            for name in ("floor", "first", "same", "some", "delta", "obvious", "wire")
-        }
+        ours = ("floor", "first", "same", "some", "delta")
+        rows = {name: getattr(self, name).summary() for name in ours}
+        rows |= {name: one.summary() for name, one in self.obvious.items()}
+        rows["wire"] = self.wire.summary()
         return {
             "contacts": self._number,
             "changed": self._changed,
@@ -66,9 +78,10 @@ class Contacts:
             measure(ground, url, STREAM, "full", self.first)
             tell(self.floor.name)
             self._copy(url)
-            if self._obvious_rows:
-                tell(self.obvious.name)
-                self._work_the_obvious_way(url)
+            for name, measured in self.obvious.items():
+                if measured.rows:
+                    tell(measured.name)
+                    self._work(url, name, measured)
             tell(self.same.name)
             measure(ground, url, STREAM, "full", self.same)
             self._change(f"round {round_}, full", tell)
@@ -103,11 +116,12 @@ class Contacts:
         self.floor.wal.append(floor.wal_position(url) - before)
         path.unlink()
 
-    def _work_the_obvious_way(self, url: str) -> None:
+    def _work(self, url: str, way: str, measured: Measured) -> None:
+        """One of the obvious ways."""
         floor.settle(url)
-        found = run("obvious", [self._ground.sandbox.url, url, str(self._obvious_rows)])
-        self.obvious.seconds.append(found["seconds"])
-        self.obvious.peaks.append(found["peak_mb"])
+        found = run("obvious", [way, self._ground.sandbox.url, url, str(measured.rows)])
+        measured.seconds.append(found["seconds"])
+        measured.peaks.append(found["peak_mb"])
 
     def _change(self, mark: str, tell: Tell) -> None:
         tell(f"changing {self._changed:,} contacts")

@@ -8,11 +8,12 @@ import sys
 
 import pytest
 
+USED = "jemalloc" if sys.platform in ("linux", "darwin") else "mimalloc"
 CODE = "import crm_pipelines, pyarrow; print(pyarrow.default_memory_pool().backend_name)"
 
 
-@pytest.mark.parametrize(("given", "used"), [(None, "system"), ("mimalloc", "mimalloc")])
-def test_the_system_allocator_unless_told_otherwise(given: str | None, used: str) -> None:
+@pytest.mark.parametrize(("given", "used"), [(None, USED), ("mimalloc", "mimalloc")])
+def test_our_choice_unless_told_otherwise(given: str | None, used: str) -> None:
     environment = {k: v for k, v in os.environ.items() if k != "ARROW_DEFAULT_MEMORY_POOL"}
     environment |= {"ARROW_DEFAULT_MEMORY_POOL": given} if given else {}
     said = subprocess.run(

@@ -34,12 +34,12 @@ CREATE TRIGGER _forget_digest BEFORE UPDATE ON {table} FOR EACH ROW
 SELECT pg_advisory_xact_lock(7421003, hashtext(%(name)s));
 
 -- name: news
--- Of a chunk's records those that must be looked at whole: the row is missing, or it is not known
--- to hold just this record. A record that came several times is looked at with every copy.
+-- Of a chunk's records those that must be looked at: the row is missing, or it is not known to hold
+-- just this record. A record that came several times is looked at with every copy.
 WITH arrived AS MATERIALIZED (
     SELECT * FROM unnest(%(keys)s::text[]::{key_type}[], %(digests)s::bigint[])
                   WITH ORDINALITY AS a (id, _digest, _position)
-){noted}
+)
 SELECT _position - 1 AS position FROM arrived
  WHERE id IN (
        SELECT a.id FROM arrived AS a
@@ -48,10 +48,6 @@ SELECT _position - 1 AS position FROM arrived
                WHERE t.workspace_id = %(workspace)s AND t.id = a.id LIMIT 1) AS t ON true
         WHERE t._digest IS DISTINCT FROM a._digest)
  ORDER BY _position;
-
--- name: noted
--- The part of the statement above that remembers a chunk's keys.
-, noted AS (INSERT INTO seen SELECT id FROM arrived);
 
 -- name: create_staged
 -- Records on their way into the mirror.
@@ -87,8 +83,8 @@ DELETE FROM staged
 -- The keys of everything a full sync saw.
 CREATE TEMPORARY TABLE IF NOT EXISTS seen (id {key_type}) ON COMMIT DROP;
 
--- name: note_rejected
--- A rejected record is still there: the CRM showed it.
+-- name: note_seen
+-- Remembers keys, also those of records that were rejected: the CRM showed them.
 INSERT INTO seen SELECT id FROM unnest(%(keys)s::text[]::{key_type}[]) AS id;
 
 -- name: written_later
@@ -146,16 +142,18 @@ SELECT (SELECT count(*) FROM created) AS created,
        (SELECT count(*) FROM updated WHERE again) AS again;
 
 -- name: adopt
--- Rows that hold what was staged, but have no digest of these columns, get one. That happens once
--- after a field has come or gone, after a change by hand, and to rows from before there were
--- digests. A digest of the same columns (its first byte tells) is left alone: else records
--- that the CRM spells now one way and now the other would be written for ever.
+-- Rows that hold what was staged, but have no digest of it, get one. That happens once after a
+-- field has come or gone, after a change by hand, and to rows from before there were digests. A
+-- digest that was made for the same columns (its first byte tells) is left alone by deltas, and
+-- replaced by full syncs, which profit from it: a CRM may spell a record otherwise in other lists.
 UPDATE {table} AS t SET _digest = f._digest
   FROM (SELECT f.* FROM staged AS l
          CROSS JOIN LATERAL (
                SELECT t.ctid AS _place, l._digest FROM {table} AS t
                 WHERE t.workspace_id = %(workspace)s AND t.id = l.id AND NOT ({differs})
-                  AND (t._digest IS NULL OR t._digest >> 56 <> l._digest >> 56) LIMIT 1) AS f) AS f
+                  AND t._digest IS DISTINCT FROM l._digest
+                  AND (%(sweeping)s OR t._digest IS NULL
+                       OR t._digest >> 56 <> l._digest >> 56) LIMIT 1) AS f) AS f
  WHERE t.ctid = f._place;
 
 -- name: preview

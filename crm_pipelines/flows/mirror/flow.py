@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from crm_pipelines.budget.ledger import Ledger, Ledgers
 from crm_pipelines.flows.mirror.absence import confirm_absence
@@ -27,6 +27,10 @@ from crm_pipelines.store.database import Database
 from crm_pipelines.store.known import recall
 from crm_pipelines.store.pauses import Wish
 from crm_pipelines.store.staging import Staging
+
+if TYPE_CHECKING:
+    from crm_pipelines.store.held import Held
+    from crm_pipelines.store.mirror_table import Target
 
 Progress = Callable[[str, str], None]
 """Told the phase and, in words, how far it is."""
@@ -151,7 +155,7 @@ class Mirror:
         return manifest.advance(notes=notes)
 
     def transform(self, manifest: Manifest, *, run: str) -> Manifest:
-        """Typed columns."""
+        """Typed columns, of what the mirror does not hold just so already."""
         from crm_pipelines.phases.transform import transform
 
         self.progress("transform", f"{manifest.rows:,} records")
@@ -160,7 +164,7 @@ class Mirror:
         )
         begun = time.monotonic()
         with self._noted(manifest, run):
-            done = transform(manifest, self.staging)
+            done = transform(manifest, self.staging, self._held(manifest, run))
         return done.advance(notes=_took("transform", begun))
 
     def validate(self, manifest: Manifest, *, run: str) -> Manifest:
@@ -174,7 +178,7 @@ class Mirror:
                 manifest,
                 self.stream,
                 self.staging,
-                strict=self.account.strictness.of(self.account.crm, self.stream.name),
+                strict=self._strict,
                 log=self.log,
             )
         return done.advance(notes=_took("validate", begun))
@@ -197,12 +201,10 @@ class Mirror:
         with self._noted(manifest, run):
             outcome, drift, reasons = upsert(
                 manifest,
-                self.stream,
-                run=run,
+                target=self._target(manifest, run),
                 database=self.database,
                 staging=self.staging,
                 measure=measure,
-                siblings=self._siblings(),
             )
             remarks = [] if manifest.options.dry_run else self._refresh_views()
         self.staging.drop(manifest.key)
@@ -220,6 +222,24 @@ class Mirror:
             **_took("upsert", begun),
         }
         return outcome, manifest.advance(notes=notes)
+
+    def _held(self, manifest: Manifest, run: str) -> Held | None:
+        """What may be left out; nothing where all is to be written whatever the mirror holds."""
+        from crm_pipelines.store.held import Held
+
+        if manifest.options.force_overwrite:
+            return None
+        return Held(self.database, self._target(manifest, run))
+
+    def _target(self, manifest: Manifest, run: str) -> Target:
+        from crm_pipelines.store.mirror_table import Target
+
+        siblings = self._siblings()
+        return Target.of(manifest, self.stream, run, strict=self._strict, siblings=siblings)
+
+    @property
+    def _strict(self) -> bool:
+        return self.account.strictness.of(self.account.crm, self.stream.name)
 
     def _siblings(self) -> tuple[str, ...]:
         """Other streams that fill the same table."""

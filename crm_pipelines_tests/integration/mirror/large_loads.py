@@ -13,7 +13,9 @@ from crm_pipelines.model.stream import Field, Stream, Type
 from crm_pipelines.model.window import Mode, Options, Slice
 from crm_pipelines.phases.upsert import upsert
 from crm_pipelines.store.database import Database
+from crm_pipelines.store.digests import DIGEST, digest
 from crm_pipelines.store.history import database_time
+from crm_pipelines.store.mirror_table import Target
 from crm_pipelines.store.staging import Staging
 
 TABLE = "made.people"
@@ -24,6 +26,7 @@ FIELDS = (
     Field("updated_at", Type.TIMESTAMP),
     Field("note"),
 )
+NAMES = [one.name for one in FIELDS]
 STREAM = Stream(
     name="people",
     title="People",
@@ -87,7 +90,9 @@ class Loads:
             slice=Slice(moves_watermark=True),
             started_at=database_time(self.database),
             fields=FIELDS,
-            chunks=tuple(write(self.run, "validate", n, one) for n, one in enumerate(tables)),
+            chunks=tuple(
+                write(self.run, "validate", n, _with_digests(one)) for n, one in enumerate(tables)
+            ),
             raw=tuple(write(self.run, "fetch", n, one) for n, one in enumerate(raw)),
             notes={"api_calls": 0, "tokens": 0},
         )
@@ -96,8 +101,7 @@ class Loads:
         """The last phase."""
         outcome, _, _ = upsert(
             manifest,
-            STREAM,
-            run=manifest.key,
+            target=Target.of(manifest, STREAM, manifest.key, strict=False),
             database=self.database,
             staging=self.staging,
             measure=lambda _: {},
@@ -139,6 +143,11 @@ def without(manifest: Manifest, number: int) -> Manifest:
     chunks = list(manifest.chunks)
     chunks[number] = replace(chunks[number], path="gone/000000.arrow")
     return replace(manifest, chunks=tuple(chunks))
+
+
+def _with_digests(records: pa.Table) -> pa.Table:
+    texts = pa.table({name: records.column(name).cast(pa.string()) for name in NAMES})
+    return records.append_column(DIGEST, digest(texts, NAMES))
 
 
 def _as_raw(records: pa.Table) -> pa.Table:
