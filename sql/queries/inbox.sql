@@ -18,6 +18,11 @@ SELECT w.id, w.delivery_id, i.body, w.received_at, w.attempts
 -- Of these deliveries, those that nobody has settled meanwhile.
 SELECT id FROM sync.inbox WHERE id = ANY (%(ids)s::bigint[]) AND status = 'waiting';
 
+-- name: hold
+-- Of these deliveries, those that still wait, held until the transaction ends.
+SELECT id FROM sync.inbox WHERE id = ANY (%(ids)s::bigint[]) AND status = 'waiting'
+ ORDER BY id FOR UPDATE;
+
 -- name: settle
 -- What was found out about deliveries, and what they have come to. A delivery is settled once.
 UPDATE sync.inbox AS i

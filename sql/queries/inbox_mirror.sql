@@ -16,7 +16,7 @@ SELECT {codes} AS codes FROM {table} AS t
 
 -- name: pointing_at
 -- Live records that name some others.
-SELECT t.id::text AS id FROM {table} AS t
+SELECT t.id::text AS id, {column}::text AS named FROM {table} AS t
  WHERE t.workspace_id = %(workspace)s AND t._deleted_at IS NULL
    AND {column}::text = ANY (%(ids)s::text[]);
 

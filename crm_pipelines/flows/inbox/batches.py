@@ -39,6 +39,11 @@ class Understood:
     poison: Mapping[int, str] = field(default_factory=dict)
     unheard: Mapping[int, Unread] = field(default_factory=dict)
 
+    @property
+    def ids(self) -> list[int]:
+        """Of all the deliveries."""
+        return [*(event.delivery for event in self.events), *self.poison, *self.unheard]
+
 
 @dataclass(frozen=True)
 class Trouble:

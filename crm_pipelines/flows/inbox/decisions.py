@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 
 from crm_pipelines.flows.inbox.batches import Checked, Record
 from crm_pipelines.model.connector import Account
@@ -19,11 +19,13 @@ from crm_pipelines.store.inbox.mirror_rows import Row, Rows
 @dataclass
 class Plan:
     """Of one object: events whose records are written as they are told, ids to be asked for, and
-    records that went, with the time. ``whole`` says that the list is read anew."""
+    records that went, with the time. ``outdated`` are events that the mirror knows better than;
+    ``whole`` says that the list is read anew."""
 
     told: dict[str, Event] = field(default_factory=dict)
     ask: set[str] = field(default_factory=set)
     gone: dict[str, datetime] = field(default_factory=dict)
+    outdated: set[int] = field(default_factory=set)
     whole: bool = False
 
 
@@ -93,11 +95,15 @@ def _plan(object_: str, events: Sequence[Event], checked: Checked, mirrors: Mirr
     plan, table, stream = Plan(), mirrors.rows(object_), mirrors.stream(object_)
     assert stream is not None
     rows = table.look([event.remote_id for event in events]) if table else {}
+    workspace, ids = mirrors.account.workspace, [event.remote_id for event in events]
+    linked = store.linked(mirrors.database, workspace, known.entity, ids) if known.entity else set()
     trusted = _trusted(object_, events, checked, mirrors, rows, table)
     for event in events:
         row = rows.get(event.remote_id)
-        if event.delivery in trusted:
+        if event.delivery in trusted and event.remote_id not in linked:
             plan.told[event.remote_id] = event
+        elif event.remote_id not in linked and _is_outdated(event, row, stream):
+            plan.outdated.add(event.delivery)
         elif event.action is Action.DELETE and _is_plain(event, row, checked, stream):
             plan.gone[event.remote_id] = event.at
         else:
@@ -133,9 +139,6 @@ def _trusted(
     if not candidates:
         return set()
     workspace, crm = mirrors.account.workspace, mirrors.account.crm
-    entity = mirrors.events.streams[object_].entity
-    ids = [event.remote_id for event in candidates]
-    linked = store.linked(mirrors.database, workspace, entity, ids) if entity else set()
     named = {e.delivery: {(object_, e.remote_id), *_named_by(e, mirrors)} for e in candidates}
     every = {record for some in named.values() for record in some}
     before = store.newest(mirrors.database, workspace, crm, every)
@@ -145,11 +148,7 @@ def _trusted(
         for event in checked.understood.events
         if event.action is Action.DELETE
     }
-    return {
-        event.delivery
-        for event in candidates
-        if event.remote_id not in linked and not named[event.delivery] & lost
-    }
+    return {event.delivery for event in candidates if not named[event.delivery] & lost}
 
 
 def _is_news(
@@ -159,17 +158,32 @@ def _is_news(
     fields, or has others than the records that are here, leaves something open."""
     assert stream is not None and event.record is not None
     stamp = event.record.get(str(stream.stamp))
-    if not isinstance(stamp, str):
+    stamped_at = moment(stamp)
+    if stamped_at is None:
         return False
-    if row is not None and (row.buried or row.stamp is None or row.stamp >= _moment(stamp)):
+    if row is not None and (row.buried or row.stamp is None or row.stamp >= stamped_at):
         return False
     keyed = next((field.name for field in stream.fields if field.keyed), None)
     codes = row.codes if row is not None else usual
     return keyed is None or (codes is not None and set(codes) == set(event.record[keyed]))
 
 
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text)
+def _is_outdated(event: Event, row: Row | None, stream: Stream) -> bool:
+    """Whether the mirror has a later state of a record that is alive: later changes are told
+    apart. What changes with a merge has a stamp that nobody told of."""
+    if row is None or row.buried or row.stamp is None or event.record is None:
+        return False
+    stamped_at = moment(event.record.get(str(stream.stamp)))
+    return stamped_at is not None and stamped_at < row.stamp and event.merged_from is None
+
+
+def moment(text: object) -> datetime | None:
+    """A stamp as the API writes it; ``None`` for what is none."""
+    try:
+        found = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _named_by(event: Event, mirrors: Mirrors) -> set[Record]:
@@ -186,16 +200,18 @@ def _named_by(event: Event, mirrors: Mirrors) -> set[Record]:
 
 def _moved(checked: Checked, mirrors: Mirrors) -> dict[Record, set[int]]:
     """Records that name one which went into another: they name the other now, untold."""
-    found: dict[Record, set[int]] = defaultdict(set)
+    lost: dict[str, dict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
     for event in checked.understood.events:
         merged = event.merged_into is not None or event.merged_from is not None
-        if not merged or event.delivery in checked.held:
-            continue
-        gone = event.merged_from or event.remote_id
-        for object_, column in mirrors.events.streams[event.object].referrers:
+        if merged and event.delivery not in checked.held:
+            gone = event.merged_from or event.remote_id
+            lost[event.object][gone].add(event.delivery)
+    found: dict[Record, set[int]] = defaultdict(set)
+    for target, deliveries in lost.items():
+        for object_, column in mirrors.events.streams[target].referrers:
             table = mirrors.rows(object_)
-            for id_ in table.pointing_at(column, [gone]) if table else ():
-                found[object_, id_].add(event.delivery)
+            for id_, named in table.pointing_at(column, deliveries) if table else ():
+                found[object_, id_] |= deliveries[named]
     return found
 
 

@@ -154,9 +154,7 @@ class Inbox:
         return done.plus(Applied(actions=self.stages.run_waiting(run=run)))
 
     def _still(self, understood: Understood) -> Understood:
-        ids = [event.delivery for event in understood.events]
-        ids += [*understood.poison, *understood.unheard]
-        waiting = store.still_waiting(self.database, ids)
+        waiting = store.still_waiting(self.database, understood.ids)
         return Understood(
             tuple(event for event in understood.events if event.delivery in waiting),
             {id_: words for id_, words in understood.poison.items() if id_ in waiting},

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from crm_pipelines.flows.inbox.batches import Applied, Checked, Trouble
+from crm_pipelines.flows.inbox.batches import Applied, Trouble
 from crm_pipelines.flows.inbox.local_side import take_over
 from crm_pipelines.flows.inbox.questions import Questions
 from crm_pipelines.flows.inbox.round import Round
@@ -38,10 +38,12 @@ def settle(inbox: Inbox, round_: Round, questions: Questions, run: str) -> Appli
 
     def write() -> Applied:
         with inbox.database.transaction() as connection:
-            taken = take_over(connection, inbox.side(run), sighted)
+            mine = store.hold(connection, round_.checked.understood.ids)
+            seen = [one for one in sighted if one.event.delivery in mine]
+            taken = take_over(connection, inbox.side(run), seen)
             soon = Trouble("a write of ours came between", datetime.now(UTC) + MOMENT)
             waiting = {**unsettled, **dict.fromkeys(taken.again, soon)}
-            settled = [*_settled(inbox, round_.checked, waiting, rejected)]
+            settled = [one for one in _settled(inbox, round_, waiting, rejected) if one.id in mine]
             told = [one.event for one in settled if one.event is not None]
             moves = history.of(told, silent=round_.checked.echoes)
             noted = history.note(connection, **inbox.about, transitions=moves)
@@ -65,10 +67,12 @@ def settle(inbox: Inbox, round_: Round, questions: Questions, run: str) -> Appli
 
 def _settled(
     inbox: Inbox,
-    checked: Checked,
+    round_: Round,
     waiting: Collection[int],
     rejected: Mapping[tuple[str, str], str],
 ) -> Iterator[Settled]:
+    checked = round_.checked
+    outdated = {id_ for plan in round_.decisions.plans.values() for id_ in plan.outdated}
     for id_, unread in checked.understood.unheard.items():
         yield Settled(
             id_,
@@ -84,7 +88,7 @@ def _settled(
             continue
         if id_ in checked.echoes:
             yield Settled(id_, State.ECHO, event, outbox_id=checked.echoes[id_])
-        elif id_ in checked.stale:
+        elif id_ in checked.stale or id_ in outdated:
             yield Settled(id_, State.STALE, event)
         else:
             stream = inbox.events.streams[event.object].stream
@@ -111,19 +115,22 @@ def _sight(
 ) -> Iterator[Sighted]:
     """Each record that may be on the local side, as it is known to be now.
 
-    Where that cannot be said now, its deliveries wait: they land in ``unsettled``.
+    Where that cannot be said now, deliveries of linked ones wait: they land in ``unsettled``.
     """
     leading = [e for e in round_.checked.understood.events if e.delivery in round_.checked.leading]
     for event in [*leading, *_survivors(round_, leading)]:
         record = event.object, event.remote_id
         entity = inbox.events.streams[event.object].entity
         because = round_.decisions.because.get(record, set())
-        if entity is None or unsettled.keys() & because:
+        outdated = event.delivery in round_.decisions.plans[event.object].outdated
+        if entity is None or outdated or unsettled.keys() & because:
             continue
         try:
             yield _sighted(inbox, round_, questions, entity, event)
         except (CrmError, ConfigurationError) as error:
-            unsettled.update(dict.fromkeys(because, judge(error)))
+            workspace, ids = inbox.account.workspace, [event.remote_id]
+            if store.linked(inbox.database, workspace, entity, ids):
+                unsettled.update(dict.fromkeys(because, judge(error)))
 
 
 def _survivors(round_: Round, leading: Sequence[Event]) -> list[Event]:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from crm_pipelines.flows.inbox.batches import Checked, Record, Trouble, Understood
+from crm_pipelines.flows.inbox.echoes import OURS
 from crm_pipelines.flows.inbox.questions import Questions
 from crm_pipelines.flows.inbox.sighted import Sighted
 from crm_pipelines.flows.inbox.troubles import judge
@@ -67,12 +68,12 @@ def group(events: Sequence[Event]) -> dict[Record, list[Event]]:
 def sight(
     events: Sequence[Event], known: Events, questions: Questions
 ) -> tuple[list[Sighted], dict[int, Trouble]]:
-    """Records as events show them, in our words; and what cannot be told now."""
+    """Records as events of the API show them, in our words; and what cannot be told now."""
     sighted: list[Sighted] = []
     held: dict[int, Trouble] = {}
     for event in events:
         entity = known.streams[event.object].entity
-        if entity is None:
+        if entity is None or event.source != OURS:
             continue
         try:
             found = None if event.record is None else shown(questions, entity, event, event.record)

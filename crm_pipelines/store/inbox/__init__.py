@@ -9,7 +9,7 @@ from crm_pipelines.store.inbox.listing import (
     replay,
     show,
 )
-from crm_pipelines.store.inbox.settlement import Settled, fail, kill, put_off, settle
+from crm_pipelines.store.inbox.settlement import Settled, fail, hold, kill, put_off, settle
 from crm_pipelines.store.inbox.turns import linked, newest, rejected, still_waiting, waiting
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "Settled",
     "counts",
     "fail",
+    "hold",
     "kill",
     "last_by_kind",
     "linked",

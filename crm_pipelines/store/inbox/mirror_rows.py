@@ -59,13 +59,13 @@ class Rows:
             row = self._run(connection, "last_codes").fetchone()
         return None if row is None else tuple(row["codes"] or ())
 
-    def pointing_at(self, column: str, ids: Collection[str]) -> list[str]:
-        """Live records that name one of these in a column."""
+    def pointing_at(self, column: str, ids: Collection[str]) -> list[tuple[str, str]]:
+        """Live records that name one of these in a column, and which."""
         if all(field.name != column for field in self.stream.fields):
             return []
         with self.database.connection() as connection:
             rows = self._run(connection, "pointing_at", column, ids=list(ids)).fetchall()
-        return [row["id"] for row in rows]
+        return [(row["id"], row["named"]) for row in rows]
 
     def bury(
         self, gone: Mapping[str, datetime | None], started_at: datetime, run: str, mode: Mode

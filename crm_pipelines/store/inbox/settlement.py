@@ -39,6 +39,12 @@ class Settled:
     version: str = ""
 
 
+def hold(connection: Connection, ids: Collection[int]) -> set[int]:
+    """Those that still wait; nobody else settles them while the transaction lasts."""
+    rows = connection.execute(query("inbox.hold"), {"ids": list(ids)}).fetchall()
+    return {row["id"] for row in rows}
+
+
 def settle(connection: Connection, settled: Sequence[Settled], run: str = "") -> Counter[State]:
     """All of them in one statement; how many of each state there were.
 
