@@ -55,7 +55,8 @@ TABLE: list[tuple[str, httpx.Response, type[CrmError]]] = [
     ("not allowed", answer(403, {"error": "Scope and URL mismatch"}), FatalError),
     ("not allowed", answer(402, {"error": "account is not open"}), FatalError),
     ("values refused", answer(400, {"error": "Validation failed"}), InvalidData),
-    ("values refused", answer(422, {"error": "too many webhooks"}), InvalidData),
+    ("values refused", answer(422, {"error": "too long"}), InvalidData),
+    ("no room for webhooks", answer(422, {"error": "too many webhooks"}), FatalError),
     ("no such thing", answer(404), GoneError),
     ("no such thing", answer(410), GoneError),
     ("in trouble", answer(408), RetriableError),
@@ -78,6 +79,13 @@ def test_rows(row: str, response: httpx.Response, kind: type[CrmError]) -> None:
 
 def test_every_row_is_tried_above() -> None:
     assert {row for row, _, _ in TABLE} == {row.name for row in ROWS}
+
+
+def test_errors_by_field_are_told_by_field() -> None:
+    errors = {"subscription_url": ["invalid or non-reachable URL"], "name": "is required"}
+    found = meaning(answer(400, {"status": "error", "success": False, "errors": errors}))
+    assert isinstance(found, InvalidData) and found.fields == ("subscription_url", "name")
+    assert "subscription_url: invalid or non-reachable URL; name: is required" in str(found)
 
 
 def test_errors_say_what_pipedrive_said() -> None:

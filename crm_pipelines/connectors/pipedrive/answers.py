@@ -109,7 +109,7 @@ ROWS: tuple[Row, ...] = (
             "Pipedrive has no room for one more webhook ({said}): a user may have 40 of them. "
             "Remove some that nobody needs: Settings > Tools and apps > Webhooks in Pipedrive",
         ),
-        when=lambda reply: "webhook" in reply.said.lower() and "limit" in reply.said.lower(),
+        when=lambda reply: "webhook" in reply.said.lower(),
     ),
     Row(
         "values refused",
