@@ -72,6 +72,20 @@ def test_a_database_of_its_own_is_gone_afterwards(server: Server) -> None:
         assert found.fetchone() is None
 
 
+@pytest.mark.skipif("CRM_BENCHMARK" not in os.environ, reason="a gateway more: CRM_BENCHMARK=1")
+def test_webhooks_are_taken(server: Server) -> None:
+    module = "crm_pipelines_tests.benchmarks.receiver"
+    done = subprocess.run(
+        [sys.executable, "-m", module, "--deliveries", "50", "--rounds", "1", "--signed"],
+        env={**os.environ, "CRM_DATABASE_URL": server.url},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    row = [cell.strip() for cell in done.stdout.splitlines()[-2].split("│")]
+    assert (row[1], row[6], row[7]) == ("1", "0", "50")
+
+
 @pytest.mark.skipif("CRM_BENCHMARK" not in os.environ, reason="takes minutes: CRM_BENCHMARK=1")
 def test_a_whole_run(tmp_path: Path) -> None:
     output = tmp_path / "figures.json"

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 
@@ -79,6 +80,18 @@ def test_damage_in_the_middle_is_put_aside(spool: Spool) -> None:
     assert emptied(spool) == [arrival(1), arrival(3)]
     [aside] = file.parent.iterdir()
     assert aside.read_bytes() == spoilt + b"\0\0\n"
+
+
+def test_a_line_of_another_release_is_put_aside(spool: Spool) -> None:
+    spool.append([arrival(1)])
+    spool.leave()
+    [file] = spool.files()
+    text = b'{"workspace": "default"}'
+    line = b"%08x %s\n" % (crc32(text), text)
+    file.write_bytes(line + file.read_bytes())
+    assert emptied(spool) == [arrival(1)]
+    [aside] = file.parent.iterdir()
+    assert aside.read_bytes() == line
 
 
 def test_what_could_not_be_moved_stays(spool: Spool) -> None:

@@ -81,6 +81,8 @@ class Desk:
                 self._move_once()
             except (SystemTrouble, OSError) as trouble:
                 LOG.debug("the spool stays where it is: %s", trouble)
+            except Exception:  # it is tried again, so long as there is a gateway
+                LOG.exception("the spool could not be moved")
             if self._ended.wait(LOOK_SECONDS):
                 break
         self._moving.close()

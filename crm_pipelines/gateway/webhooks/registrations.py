@@ -18,7 +18,6 @@ from uuid import uuid4
 
 import msgspec
 
-from crm_pipelines.model.errors import SystemTrouble
 from crm_pipelines.store.inbox.arrivals import Credential, credentials
 from crm_pipelines.store.inbox.line import Line
 
@@ -87,7 +86,7 @@ class Registrations:
     def _read(self) -> None:
         try:
             found = self._line.run(lambda connection: credentials(connection, self._crm))
-        except SystemTrouble as trouble:
+        except Exception as trouble:  # whatever it is, those that are known are good
             if not self._trouble:
                 LOG.warning("credentials of webhooks are used as last read: %s", trouble)
             self._trouble = True

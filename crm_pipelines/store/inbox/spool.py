@@ -179,7 +179,10 @@ def _read(line: bytes) -> Arrival | None:
     checksum, _, text = line[:-1].partition(b" ")
     if not line.endswith(b"\n") or checksum != b"%08x" % crc32(text):
         return None
-    return _decode(text)
+    try:
+        return _decode(text)
+    except msgspec.MsgspecError:  # of another release
+        return None
 
 
 def _put_aside(lines: list[bytes], path: Path) -> None:
