@@ -72,8 +72,10 @@ SELECT stream, bool_or(mode = 'full') AS whole FROM sync.runs
 UPDATE sync.webhooks SET gap_since = NULL WHERE id = %(id)s;
 
 -- name: unheard
--- Rows that changed after the last delivery of their kind, and long enough ago to have been told.
-SELECT count(*) AS records, min({stamp}) AS first_at, clock_timestamp() AS now
+-- Rows that changed well after the last delivery of their kind, and long enough ago to have been
+-- told of: the CRM's clock need not be ours.
+SELECT count(*) AS records, min({stamp}) AS first_at
   FROM {table}
- WHERE workspace_id = %(workspace)s AND ({scope}) AND {stamp} > %(since)s
+ WHERE workspace_id = %(workspace)s AND ({scope})
+   AND {stamp} > %(since)s + %(patience)s * interval '1 second'
    AND {stamp} < clock_timestamp() - %(patience)s * interval '1 second';

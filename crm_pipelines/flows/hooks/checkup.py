@@ -21,7 +21,8 @@ wrong is on our side, and every attempt costs. One that did work may be banned."
 
 @dataclass(frozen=True)
 class Finding:
-    """One kind of record. ``heard_at`` is its last delivery, ``since`` when its gap began."""
+    """One kind of record. ``heard_at`` is its last delivery, ``since`` when its gap began;
+    ``known`` says that an earlier look has told of the trouble already."""
 
     object: str
     condition: Condition
@@ -29,6 +30,7 @@ class Finding:
     heard_at: datetime | None = None
     since: datetime | None = None
     registration: int | None = None
+    known: bool = False
     helped_by_new: bool = False
 
     @property
@@ -147,6 +149,7 @@ def _finding(
         heard_at=last,
         since=None if condition is Condition.GOOD else min(told, one.gap_since or told),
         registration=one.id,
+        known=one.status != "active",
         helped_by_new=condition is not Condition.GOOD
         and (worked or now - one.registered_at > NEVER_WORKED_FOR),
     )

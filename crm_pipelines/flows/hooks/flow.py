@@ -95,8 +95,9 @@ class Webhooks:
     def check(self, *, repair: bool = True, insist: bool = False) -> Checkup:
         """Compare the CRM's list with ours; make anew what is broken, where that helps.
 
-        Says what is wrong in notices, and which streams have a gap. Where nothing was registered,
-        nothing is made. ``insist`` makes anew, too, what does not look as if that helped.
+        Says what is wrong in notices, once, and which streams have a gap. Where nothing was
+        registered, nothing is made. ``insist`` makes anew, too, what does not look as if that
+        helped.
         """
         with self._opened() as opened:
             objects = wanted_objects(self.account, opened.hooks.objects)
@@ -109,8 +110,9 @@ class Webhooks:
                 settled = opened.settle(found, objects, hopeless, checkup.gaps)
         done = checkup.with_repairs(settled).with_gaps(self.open_gaps())
         for finding in done.findings:
-            if finding.problem and checkup.registered:
-                self._tell(finding.object, finding.words, repaired=finding.object in settled.made)
+            repaired = finding.object in settled.made
+            if finding.problem and finding.registration and (repaired or not finding.known):
+                self._tell(finding.object, finding.words, repaired=repaired)
         return done
 
     def open_gaps(self) -> Catching:

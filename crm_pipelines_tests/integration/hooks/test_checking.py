@@ -123,6 +123,7 @@ def test_one_that_never_worked_is_told_of_and_not_made_again(hooks: Hooking) -> 
     assert conditions(found) == {"person": Condition.FAILING}
     assert found.broken == ("person",) and hooks.ours()["person"]["id"] == before
     assert found.catching == Catching(delta=("persons",))
+    check(hooks, news)  # people hear of it once
     assert [n.level for n in news] == [Level.ERROR] and "503" in news[0].words
     bring(hooks, "person")
     assert check(hooks).settled.made == ("person",)
