@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from crm_pipelines.model.errors import (
     ConfigurationError,
@@ -85,13 +86,30 @@ def described(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
+METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
+
+
+def _allowed(app: FastAPI, request: Request) -> str:
+    """Every method that the address knows; each of them is a route of its own."""
+    routes = app.router.routes
+    return ", ".join(
+        method
+        for method in METHODS
+        if any(
+            route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes
+        )
+    )
+
+
 def install(app: FastAPI) -> None:
     """Every error of the application becomes a problem."""
 
-    async def refused(_: Request, error: Exception) -> JSONResponse:
+    async def refused(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
         response = answer(error.status_code, str(error.detail), getattr(error, "fields", None))
         response.headers.update(error.headers or {})
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            response.headers["Allow"] = _allowed(app, request)
         return response
 
     async def invalid(_: Request, error: Exception) -> JSONResponse:

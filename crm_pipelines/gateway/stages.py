@@ -40,7 +40,7 @@ def _body_of(action: Action) -> Any:
         default = ...
     name: Any = Literal[action.name]
     made: Any = create_model(
-        f"{to_camel(action.name).title()}Action",
+        "".join(word.title() for word in action.name.split("_")) + "Action",
         __base__=Body,
         __doc__=action.what,
         action=(name, ...),

@@ -5,13 +5,13 @@ from __future__ import annotations
 from crm_pipelines.flows.stages.action import Action, Name, Need, Occasion, Options, Outcome
 
 
-class Status(Options):
+class LeadStatus(Options):
     """``status`` is in the local side's own words."""
 
     status: Name
 
 
-def apply(occasion: Occasion, options: Status) -> Outcome:
+def apply(occasion: Occasion, options: LeadStatus) -> Outcome:
     """Says what it was before."""
     occasion.quietly()
     [row] = occasion.run("set_lead_status", status=options.status)
@@ -22,7 +22,7 @@ def apply(occasion: Occasion, options: Status) -> Outcome:
 ACTION = Action(
     name="set_lead_status",
     what="Gives the deal's contact a lead status; the mapping's own status comes first anyway.",
-    options=Status,
+    options=LeadStatus,
     needs=Need.CONTACT,
     apply=apply,
 )

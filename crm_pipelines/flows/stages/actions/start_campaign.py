@@ -14,14 +14,14 @@ from crm_pipelines.flows.stages.action import (
 )
 
 
-class Campaign(Options):
+class Joining(Options):
     """``days`` is how long the contact is to stay; for ever where it is left out."""
 
     campaign: Name
     days: Days | None = None
 
 
-def apply(occasion: Occasion, options: Campaign) -> Outcome:
+def apply(occasion: Occasion, options: Joining) -> Outcome:
     """A contact is in a campaign once, whichever deal brought it there."""
     made = occasion.run("start_campaign", campaign=options.campaign, days=options.days)
     if not made:
@@ -32,7 +32,7 @@ def apply(occasion: Occasion, options: Campaign) -> Outcome:
 ACTION = Action(
     name="start_campaign",
     what="Lets the deal's contact join a campaign.",
-    options=Campaign,
+    options=Joining,
     needs=Need.CONTACT,
     apply=apply,
 )

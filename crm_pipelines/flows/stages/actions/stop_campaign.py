@@ -5,13 +5,13 @@ from __future__ import annotations
 from crm_pipelines.flows.stages.action import Action, Name, Need, Occasion, Options, Outcome, Skip
 
 
-class Campaign(Options):
+class Leaving(Options):
     """Every campaign where none is named."""
 
     campaign: Name | None = None
 
 
-def apply(occasion: Occasion, options: Campaign) -> Outcome:
+def apply(occasion: Occasion, options: Leaving) -> Outcome:
     """Whichever deal brought the contact there."""
     left = [row["campaign"] for row in occasion.run("stop_campaign", campaign=options.campaign)]
     if not left:
@@ -22,7 +22,7 @@ def apply(occasion: Occasion, options: Campaign) -> Outcome:
 ACTION = Action(
     name="stop_campaign",
     what="Lets the deal's contact leave a campaign, or all of them.",
-    options=Campaign,
+    options=Leaving,
     needs=Need.CONTACT,
     apply=apply,
 )
