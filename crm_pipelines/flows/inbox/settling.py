@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from crm_pipelines.flows.inbox.batches import Applied, Trouble
+from crm_pipelines.flows.inbox.decisions import Plan
 from crm_pipelines.flows.inbox.local_side import take_over
 from crm_pipelines.flows.inbox.questions import Questions
 from crm_pipelines.flows.inbox.round import Round
@@ -122,8 +123,9 @@ def _sight(
         record = event.object, event.remote_id
         entity = inbox.events.streams[event.object].entity
         because = round_.decisions.because.get(record, set())
-        outdated = event.delivery in round_.decisions.plans[event.object].outdated
-        if entity is None or outdated or unsettled.keys() & because:
+        plan = round_.decisions.plans.get(event.object, Plan())
+        waits = unsettled.keys() & {event.delivery, *because}
+        if entity is None or waits or event.delivery in plan.outdated:
             continue
         try:
             yield _sighted(inbox, round_, questions, entity, event)
