@@ -37,7 +37,7 @@ def inbox_definitions(
     if not sources:
         return InboxDefinitions()
     crm, workspaces = sources[0].crm, [account.workspace for account in sources]
-    job = apply_job(crm, names)
+    job = apply_job(crm, sources[0].connector.title, names)
     return InboxDefinitions(
         assets=[inbox_asset(account, names) for account in sources],
         jobs=[job, replay_job(crm)],

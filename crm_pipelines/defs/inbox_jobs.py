@@ -16,7 +16,7 @@ from crm_pipelines.wiring import Wiring
 SHOWN = 100
 
 
-def apply_job(crm: str, names: Names) -> dg.JobDefinition:
+def apply_job(crm: str, title: str, names: Names) -> dg.JobDefinition:
     """The four phases, from the inbox to the mirror and the local side."""
     ops = InboxOps(crm, names)
     fetch, transform = ops.fetch().alias("fetch"), ops.transform().alias("transform")
@@ -24,7 +24,7 @@ def apply_job(crm: str, names: Names) -> dg.JobDefinition:
 
     @dg.job(
         name=JOB,
-        description=f"What {crm} told us by webhook: applied to the mirror and the local side, "
+        description=f"What {title} told us by webhook: applied to the mirror and the local side, "
         "each delivery once. Started by the sensor `webhook_deliveries` as soon as something came; "
         "one run takes whatever comes while it lasts.",
         tags={"crm": crm},
@@ -45,7 +45,7 @@ def deliveries_sensor(
         job_name=job.name,
         minimum_interval_seconds=1,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description=f"Starts `{JOB}` when webhook deliveries wait in the inbox, those that were "
+        description=f"Starts {JOB} when webhook deliveries wait in the inbox, those that were "
         "put off included. Is told by the database, in the moment of the commit.",
     )
     def watch(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:

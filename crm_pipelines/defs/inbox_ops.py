@@ -37,21 +37,21 @@ LOOK_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
-class Came:
+class Deliveries:
     """Deliveries by workspace."""
 
     batches: Mapping[str, Batch]
 
 
 @dataclass(frozen=True)
-class Read:
+class Events:
     """What they say, by workspace."""
 
     understood: Mapping[str, Understood]
 
 
 @dataclass(frozen=True)
-class Sorted:
+class CheckedEvents:
     """Which of them count, by workspace."""
 
     checked: Mapping[str, Checked]
@@ -66,19 +66,19 @@ class InboxOps:
     def fetch(self) -> dg.OpDefinition:
         """Which deliveries have their turn."""
 
-        def compute(context: dg.OpExecutionContext) -> Came:
+        def compute(context: dg.OpExecutionContext) -> Deliveries:
             found = {w: inbox.fetch() for w, inbox in _inboxes(context, self._crm).items()}
             context.add_output_metadata({w: len(b.deliveries) for w, b in found.items()})
-            return Came(found)
+            return Deliveries(found)
 
         return self._op("fetch", "Deliveries whose turn it is, as they came.", compute)
 
     def transform(self) -> dg.OpDefinition:
         """Bodies of every version to events of one shape."""
 
-        def compute(context: dg.OpExecutionContext, came: Came) -> Read:
+        def compute(context: dg.OpExecutionContext, deliveries: Deliveries) -> Events:
             inboxes = _inboxes(context, self._crm)
-            found = {w: inboxes[w].transform(batch) for w, batch in came.batches.items()}
+            found = {w: inboxes[w].transform(batch) for w, batch in deliveries.batches.items()}
             context.add_output_metadata(
                 {
                     "events": sum(len(one.events) for one in found.values()),
@@ -86,16 +86,16 @@ class InboxOps:
                     "about_nothing_mirrored": sum(len(one.unheard) for one in found.values()),
                 }
             )
-            return Read(found)
+            return Events(found)
 
         return self._op("transform", "What they say, in one shape for all versions.", compute)
 
     def validate(self) -> dg.OpDefinition:
         """Duplicates, disorder and echoes."""
 
-        def compute(context: dg.OpExecutionContext, read: Read) -> Sorted:
+        def compute(context: dg.OpExecutionContext, events: Events) -> CheckedEvents:
             inboxes = _inboxes(context, self._crm)
-            found = {w: inboxes[w].validate(one) for w, one in read.understood.items()}
+            found = {w: inboxes[w].validate(one) for w, one in events.understood.items()}
             context.add_output_metadata(
                 {
                     "leading": sum(len(one.leading) for one in found.values()),
@@ -103,7 +103,7 @@ class InboxOps:
                     "echoes": sum(len(one.echoes) for one in found.values()),
                 }
             )
-            return Sorted(found)
+            return CheckedEvents(found)
 
         about = "Which event of a record counts, which come late, which tell of our own writes."
         return self._op("validate", about, compute)
@@ -111,7 +111,7 @@ class InboxOps:
     def apply(self) -> dg.OpDefinition:
         """To the mirror and the local side; then whatever has come in since."""
 
-        def compute(context: dg.OpExecutionContext, checked: Sorted) -> None:
+        def compute(context: dg.OpExecutionContext, checked: CheckedEvents) -> None:
             inboxes = _inboxes(context, self._crm)
             report = Report(context, self._crm, self._names)
             try:
@@ -155,7 +155,7 @@ class InboxOps:
                     news.wait(LOOK_SECONDS)
 
     def _op(self, phase: str, description: str, compute: Any) -> dg.OpDefinition:
-        taken = {"transform": "came", "validate": "read"}.get(phase)
+        taken = {"transform": "deliveries", "validate": "events"}.get(phase)
         return dg.op(
             name=f"{JOB}__{phase}",
             description=description,

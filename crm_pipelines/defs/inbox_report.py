@@ -15,7 +15,15 @@ from crm_pipelines.model.event import State
 from crm_pipelines.model.manifest import Outcome
 
 WRITTEN = ("created", "updated", "unchanged", "deleted", "rejected")
-FIGURES = ("put_off", "local", "transitions", "actions", "api_calls", "tokens")
+FIGURES = {
+    "put_off": "put_off",
+    "local": "local_rows_changed",
+    "transitions": "stage_changes",
+    "actions": "stage_actions_done",
+    "api_calls": "api_calls",
+    "tokens": "tokens",
+}
+"""What is told of a batch beside its states, and how it is called there."""
 EVERY_SECONDS = 20.0
 """A run that goes on tells no more often: each time is an event at every asset concerned."""
 
@@ -73,7 +81,7 @@ def _figures(applied: Applied) -> dict[str, Any]:
     del settled[State.WAITING]
     return {
         **settled,
-        **{name: getattr(applied, name) for name in FIGURES},
+        **{called: getattr(applied, name) for name, called in FIGURES.items()},
         "rows_by_stream": dg.MetadataValue.md(_table(applied.streams)),
     }
 

@@ -39,9 +39,9 @@ class PhaseOps:
     def sources(self) -> tuple[str, ...]:
         """Where rows come from: the CRM, and the inbox where webhooks tell of the stream."""
         events = self._account.connector.events
-        told = events is not None and any(
-            one.stream == self._stream.name for one in events.streams.values()
-        )
+        heard = {one.stream for one in events.streams.values()} if events else set()
+        tables = {stream.table_name for stream in self._account.streams if stream.name in heard}
+        told = self._stream.table_name in tables
         return ("source", "inbox") if told else ("source",)
 
     def fetch(self) -> dg.OpDefinition:
