@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, HTTPException, Path, Query
 from pydantic import Field, model_validator
+from starlette.convertors import Convertor, register_url_convertor
 
 from crm_pipelines.gateway import problems
 from crm_pipelines.gateway.access import Caller, caller
@@ -20,6 +21,23 @@ from crm_pipelines.store import inbox
 from crm_pipelines.wiring import Wiring
 
 REFUSALS = problems.described(401, 403, 422, 429, 503)
+
+
+class Digits(Convertor[str]):
+    """An id in a path beside which there are words: those are no ids that are wrong."""
+
+    regex = "[0-9]{1,16}"
+
+    def convert(self, value: str) -> str:
+        """As it is."""
+        return value
+
+    def to_string(self, value: str) -> str:
+        """The same."""
+        return value
+
+
+register_url_convertor("digits", Digits())
 
 
 class DeliveryState(Answer):
@@ -120,7 +138,7 @@ def routes(wiring: Wiring) -> APIRouter:
         )
         return Replayed(replayed=number)
 
-    @router.get("/inbox/{id}", responses={**REFUSALS, **problems.described(404)})
+    @router.get("/inbox/{id:digits}", responses={**REFUSALS, **problems.described(404)})
     def inbox_one(
         id: Annotated[int, Path(ge=1, le=LARGEST)], caller: Caller = reader
     ) -> WholeDelivery:

@@ -67,6 +67,9 @@ def test_replaying(
     assert answer.json()["replayed"] >= 1
     states = {row[0]: row[1] for row in local.run("SELECT id, status FROM sync.inbox")}
     assert (states[dead], states[applied], states[foreign]) == ("waiting", "waiting", "dead")
+    assert caller.get(f"{PATH}/replay").status_code == 405
+    for wrong_id, status in (("0", 422), ("x", 404), ("9" * 16, 422), ("9" * 5000, 404)):
+        assert caller.get(f"{PATH}/{wrong_id}").status_code == status
     bodies: list[Any] = [{}, {"ids": []}, {"ids": ["7"]}, {"status": "waiting"}, {"ids": [0]}, []]
     for wrong in bodies:
         answer = caller.post(f"{PATH}/replay", json=wrong, headers=admin)
