@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from crm_pipelines import connectors
 from crm_pipelines.flows.push.rules import PushRules
+from crm_pipelines.gateway.webhooks.settings import WebhookSettings
 from crm_pipelines.settings import Settings
 from crm_pipelines_tests.commands import CHECKOUT, COMMAND, environment, run
 from crm_pipelines_tests.mirroring import variables
@@ -148,6 +149,7 @@ def test_example_environment_is_complete() -> None:
     kinds: list[type[BaseModel]] = [
         Settings,
         PushRules,
+        WebhookSettings,
         *(c.settings for c in connectors.discover().values()),
     ]
     names = {info.alias for kind in kinds for info in kind.model_fields.values()}
