@@ -145,6 +145,30 @@ RETURNS void LANGUAGE sql AS $$
        AND o.local_id = e.local_id AND o.kind = 'create' AND o.status = 'delivered'
 $$;
 
+-- After a DELETE of rows: whoever comes under one of their ids is another one.
+CREATE FUNCTION sync.forget_links() RETURNS trigger LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+AS $$
+BEGIN
+    DELETE FROM sync.record_links AS l USING old_rows AS o
+     WHERE l.workspace_id = o.workspace_id AND l.crm = 'pipedrive' AND l.entity = TG_ARGV[0]
+       AND l.local_id = o.id;
+    RETURN NULL;
+END $$;
+
+CREATE TRIGGER forget_links AFTER DELETE ON app.organizations
+    REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT
+    EXECUTE FUNCTION sync.forget_links('organization');
+CREATE TRIGGER forget_links AFTER DELETE ON app.contacts
+    REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT
+    EXECUTE FUNCTION sync.forget_links('person');
+CREATE TRIGGER forget_links AFTER DELETE ON app.deals
+    REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT
+    EXECUTE FUNCTION sync.forget_links('deal');
+CREATE TRIGGER forget_links AFTER DELETE ON app.activities
+    REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT
+    EXECUTE FUNCTION sync.forget_links('activity');
+
 -- One create for a row, for ever; returns how many there were none for. None for rows whose record
 -- was deleted over there, unless somebody asks for it.
 CREATE OR REPLACE FUNCTION sync.enqueue_creates(

@@ -1,7 +1,8 @@
 -- name: candidates
 -- For each event of an API, the commands whose write it may tell of: delivered ones that wrote
--- something into this record and that no other delivery was an echo of; and those under way that
--- may have written by the time it came.
+-- something into this record and that no other delivery was an echo of (a write whose answer was
+-- lost is sent again some seconds later); and those under way that may have written by the time it
+-- came.
 SELECT e.delivery, o.id, o.kind, o.status, o.fingerprint
   FROM unnest(%(deliveries)s::bigint[], %(entities)s::text[], %(remote_ids)s::bigint[],
               %(stamps)s::timestamptz[], %(created)s::boolean[])
@@ -11,7 +12,8 @@ SELECT e.delivery, o.id, o.kind, o.status, o.fingerprint
    AND o.remote_id = e.remote_id AND o.status = 'delivered' AND o.fingerprint -> 'values' <> '{}'
    AND CASE WHEN e.created
             THEN coalesce(o.fingerprint ->> 'action', o.kind) = 'create'
-            ELSE (o.fingerprint ->> 'update_time')::timestamptz = e.stamp END
+            ELSE (o.fingerprint ->> 'update_time')::timestamptz
+                 BETWEEN e.stamp AND e.stamp + interval '15 seconds' END
  WHERE NOT EXISTS (SELECT FROM sync.inbox AS t
                     WHERE t.outbox_id = o.id AND t.id <> e.delivery)
 UNION ALL

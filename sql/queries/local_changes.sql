@@ -155,13 +155,16 @@ SELECT DISTINCT m.id AS remote_id
     ON l.workspace_id = r.workspace_id AND l.crm = %(crm)s AND l.entity = %(entity)s
    AND l.local_id = r.id AND l.remote_id = m.id AND l.ended_at IS NULL
  WHERE r.workspace_id = %(workspace)s AND m.id > %(after)s
-   AND (l.stamp IS NULL OR m.update_time > l.stamp
-        OR (m.update_time = l.stamp AND m._synced_at > l.seen_at))
-   AND (l.stamp IS NOT NULL OR m.update_time >= r.updated_at
-        OR EXISTS (SELECT FROM sync.outbox AS o
-                    WHERE o.workspace_id = r.workspace_id AND o.crm = %(crm)s
-                      AND o.record = %(entity)s || '/' || r.id AND o.status = 'delivered'
-                      AND o.delivered_at > r.updated_at))
+   AND CASE WHEN l.local_id IS NOT NULL
+            THEN l.stamp IS NULL OR m.update_time > l.stamp
+                 OR (m.update_time = l.stamp AND m._synced_at > l.seen_at)
+            ELSE m.update_time > coalesce(r.last_pipedrive_update, '-infinity')
+                 AND (m.update_time >= r.updated_at
+                      OR EXISTS (SELECT FROM sync.outbox AS o
+                                  WHERE o.workspace_id = r.workspace_id AND o.crm = %(crm)s
+                                    AND o.record = %(entity)s || '/' || r.id
+                                    AND o.status = 'delivered' AND o.delivered_at > r.updated_at))
+       END
    AND NOT EXISTS (SELECT FROM sync.outbox AS o
                     WHERE o.workspace_id = r.workspace_id AND o.crm = %(crm)s
                       AND o.record = %(entity)s || '/' || r.id

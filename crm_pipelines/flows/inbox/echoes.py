@@ -1,6 +1,6 @@
 """Which events tell of our own writes.
 
-An echo shows in the record's own second what a command left behind when it was delivered, and says
+An echo shows what a command left behind when it was delivered, in the record's own second, and says
 of a field that the command wrote that it has changed; each command has one. Somebody else's change
 of the same second says something else, or of another field, and is nobody's echo. Should they be
 alike in everything it does not matter which is which: rows follow the state of the record, whoever
@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from crm_pipelines.flows.inbox.sighted import Sighted
@@ -43,30 +45,36 @@ def recognise(
     for row in store.candidates(database, workspace, crm, [_told(one) for one in ours]):
         by_delivery[row["delivery"]].append(row)
     found: dict[int, int | None] = {}
-    taken: set[int] = set()
-    for one in sorted(ours, key=lambda each: (each.event.at, each.event.delivery)):
-        match = _match(one, by_delivery[one.event.delivery], taken)
-        if match is not None:
-            found[one.event.delivery] = match
-            taken.add(match)
-        elif any(_may_be(one, row) for row in by_delivery[one.event.delivery]):
-            found[one.event.delivery] = EARLY
+    for fits in (_says_so, _fits):
+        for one in sorted(ours, key=lambda each: (each.event.at, each.event.delivery)):
+            if one.event.delivery not in found:
+                rows = [row for row in by_delivery[one.event.delivery] if _is_through(row)]
+                taken = set(found.values())
+                free = [row for row in rows if row["id"] not in taken and fits(one, row)]
+                if free:
+                    found[one.event.delivery] = min(free, key=partial(_distance, one))["id"]
+    for one in ours:
+        if any(_may_be(one, row) for row in by_delivery[one.event.delivery]):
+            found.setdefault(one.event.delivery, EARLY)
     return found
 
 
-def _match(one: Sighted, rows: Sequence[Candidate], taken: set[int]) -> int | None:
-    """The first command that fits and has no echo yet."""
-    for row in rows:
-        through = row["status"] == Status.DELIVERED and row["id"] not in taken
-        if through and _fits(one, row["fingerprint"]):
-            return int(row["id"])
-    return None
+def _is_through(row: Candidate) -> bool:
+    return bool(row["status"] == Status.DELIVERED)
+
+
+def _distance(one: Sighted, row: Candidate) -> tuple[timedelta, int]:
+    """The nearest in time, then the first."""
+    assert one.found is not None
+    told, noted = one.found.updated_at, row["fingerprint"].get("update_time")
+    apart = datetime.fromisoformat(noted) - told if noted and told else timedelta(0)
+    return apart, row["id"]
 
 
 def _may_be(one: Sighted, row: Candidate) -> bool:
     """Whether a command under way may have made it. A create that finds its record there already
     adds a label."""
-    if row["status"] == Status.DELIVERED:
+    if _is_through(row):
         return False
     created = one.event.action is Action.CREATE
     if row["kind"] == Kind.CREATE:
@@ -74,11 +82,19 @@ def _may_be(one: Sighted, row: Candidate) -> bool:
     return not created
 
 
-def _fits(one: Sighted, fingerprint: Mapping[str, Any]) -> bool:
+def _says_so(one: Sighted, row: Candidate) -> bool:
+    """And the event says that the write has changed something."""
+    created = one.event.action is Action.CREATE
+    changed = any(name in one.before for name in row["fingerprint"]["values"])
+    return _fits(one, row) and (created or changed)
+
+
+def _fits(one: Sighted, row: Candidate) -> bool:
+    """Whether the record says what was written, and nothing speaks against it."""
     if one.event.action is Action.CREATE:
         return True  # a record is created once
     assert one.found is not None
-    written = fingerprint["values"]
+    written = row["fingerprint"]["values"]
     shown = {name: v for name, v in one.found.values.items() if name in written}
     if not all(_same(one.entity, name, value, written[name]) for name, value in shown.items()):
         return False

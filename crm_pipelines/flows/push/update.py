@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from crm_pipelines.flows.push.comparison import same
 from crm_pipelines.flows.push.conflicts import Change, compare
 from crm_pipelines.flows.push.organizations import organization_id
 from crm_pipelines.flows.push.outcome import Outcome, Undecided
@@ -13,6 +15,7 @@ from crm_pipelines.flows.push.round import Round
 from crm_pipelines.flows.push.sinks import Opened
 from crm_pipelines.model.command import Entity
 from crm_pipelines.model.errors import GoneError
+from crm_pipelines.model.sink import Found
 
 GONE = "is not there any more"
 
@@ -33,7 +36,7 @@ def update(round_: Round, opened: Opened, one: Prepared) -> Outcome:
     if change.undecided:
         raise Undecided("both_changed", _words(change), change.ours, change.theirs)
     if not change.values:
-        return Outcome(there, {}, change=change)
+        return Outcome(there, _written_before(one, values, there), change=change)
     before = {name: there.values.get(name) for name in change.values}
     try:
         with opened.announcing(lambda: round_.stamp(one.command)):
@@ -41,6 +44,14 @@ def update(round_: Round, opened: Opened, one: Prepared) -> Outcome:
     except GoneError as error:  # deleted a moment ago
         raise GoneError(_gone(one)) from error
     return Outcome(found, change.values, before, change=change)
+
+
+def _written_before(one: Prepared, values: Mapping[str, Any], there: Found) -> dict[str, Any]:
+    """What an attempt wrote whose answer never came: it is there."""
+    if one.command.sent_at is None:
+        return {}
+    entity, found = one.command.entity, there.values
+    return {n: found[n] for n, v in values.items() if n in found and same(entity, n, found[n], v)}
 
 
 def _gone(one: Prepared) -> str:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
+
 from crm_pipelines.model.window import Mode
 from crm_pipelines.store.database import Connection
 from crm_pipelines_tests.integration.inbox.post import Body
@@ -189,6 +191,23 @@ def test_deliveries_twice_and_late(sides: Sides) -> None:
     sides.push.change("contacts", contact, name="E")
     sides.settle(bodies)
     assert sides.row("contacts", contact)["name"] == "E" and sides.differences() == []
+
+
+@pytest.mark.parametrize("times", [1, 10])
+def test_the_echo_of_a_write_whose_answer_was_lost(sides: Sides, times: int) -> None:
+    """It is in the CRM, though nobody told us; the next attempt finds it, and so does the echo."""
+    contact = lead(sides)
+    sides.sandbox.fault(
+        "lost_answer", system="pipedrive", method="PATCH", path="persons", times=times
+    )
+    sides.push.change("contacts", contact, name="Countess")
+    sides.push.work()
+    assert named(sides, contact, "Countess")
+    sides.post.work()
+    sides.sandbox.admin("DELETE", "/faults")
+    sides.settle()
+    assert statuses(sides).count("echo") == sides.balance().writes == 2
+    assert sides.differences() == [] and sides.commands() == 2
 
 
 def test_replaying_everything_changes_nothing(sides: Sides) -> None:
