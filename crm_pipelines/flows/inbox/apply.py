@@ -13,7 +13,6 @@ from crm_pipelines.flows.inbox.questions import Questions
 from crm_pipelines.flows.inbox.round import Round
 from crm_pipelines.flows.inbox.settling import settle
 from crm_pipelines.model.manifest import Outcome
-from crm_pipelines.model.window import Mode
 from crm_pipelines.store import history
 
 if TYPE_CHECKING:
@@ -73,32 +72,23 @@ def _bring(
 ) -> None:
     """Records of one object into the mirror: as told, as asked for, or as tombstones."""
     name = inbox.events.streams[object_].stream
-    mirror = inbox.mirror(name)
-    started_at = history.database_time(inbox.database)
-    troubles: dict[str, Trouble] = {}
+    mirror, troubles = inbox.mirror(name), dict[str, Trouble]()
+    started_at, cost = history.database_time(inbox.database), Outcome()
+    gone: dict[str, datetime | None] = dict(plan.gone)
     told = {id_: event.record for id_, event in plan.told.items() if event.record is not None}
     if told:
         as_of = min(started_at, *(event.at for event in plan.told.values()))
-        outcome, runs = write(mirror, told, as_of, troubles)
-        round_.wrote(name, outcome, runs)
-    gone: dict[str, datetime | None] = dict(plan.gone)
+        round_.wrote(name, *write(mirror, told, as_of, troubles))
     if plan.ask:
-        answers = questions.ask(object_, plan.ask)
-        round_.answers[object_] = answers
+        answers = round_.answers[object_] = questions.ask(object_, plan.ask)
         troubles.update(answers.troubles)
         gone.update(dict.fromkeys(answers.gone))
         started_at = answers.asked_at
-        outcome, runs = write(
-            mirror,
-            answers.records,
-            answers.asked_at,
-            troubles,
-            api_calls=answers.api_calls,
-            tokens=answers.tokens,
-        )
-        round_.wrote(name, outcome, runs)
+        cost = Outcome(api_calls=answers.api_calls, tokens=answers.tokens)
+        round_.wrote(name, *write(mirror, answers.records, started_at, troubles, cost))
     table = mirrors.rows(object_)
     if gone and table is not None:
-        buried = table.bury(gone, started_at, new_run(), Mode.EVENTS)
+        unbooked = Outcome() if plan.ask and round_.answers[object_].records else cost
+        buried = table.bury(gone, started_at, new_run(), unbooked)
         round_.note(name, Outcome(deleted=buried))
     round_.troubles.update({(object_, id_): one for id_, one in troubles.items()})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from uuid import uuid4
 
@@ -20,6 +21,7 @@ from crm_pipelines.model.window import Mode, Options
 from crm_pipelines.store.database import untangled
 
 LOG = logging.getLogger("crm_pipelines.inbox")
+NOTHING = Outcome()
 _JSON = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -33,16 +35,15 @@ def write(
     records: Mapping[str, Record],
     as_of: datetime,
     troubles: dict[str, Trouble],
-    *,
-    api_calls: int = 0,
-    tokens: int = 0,
+    cost: Outcome = NOTHING,
 ) -> tuple[Outcome, list[str]]:
     """Records, by id, as they were at that time; what happened, and the runs it took.
+    ``cost`` is what was spent to come by them.
 
     One that makes the phases fail lands in ``troubles`` and does not keep the others back.
     """
     if not records:
-        return Outcome(api_calls=api_calls, tokens=tokens), []
+        return cost, []
     from crm_pipelines.phases.failures import as_raw
 
     run = new_run()
@@ -56,8 +57,8 @@ def write(
             as_of=as_of,
             run=run,
             fields=fields_of(mirror),
-            api_calls=api_calls,
-            tokens=tokens,
+            api_calls=cost.api_calls,
+            tokens=cost.tokens,
         )
 
     try:
@@ -68,8 +69,8 @@ def write(
         if len(records) == 1:
             LOG.exception("%s %s cannot be mirrored", mirror.stream.name, *records)
             troubles.update(dict.fromkeys(records, Trouble(str(error) or type(error).__name__)))
-            return Outcome(fetched=1, api_calls=api_calls, tokens=tokens), [run]
-    done, runs = Outcome(api_calls=api_calls, tokens=tokens), [run]
+            return replace(cost, fetched=1), [run]
+    done, runs = cost, [run]
     for some in _halves(records):
         outcome, more = write(mirror, some, as_of, troubles)
         done, runs = add(done, outcome), [*runs, *more]

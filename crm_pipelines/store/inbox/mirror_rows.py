@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -68,10 +68,17 @@ class Rows:
         return [(row["id"], row["named"]) for row in rows]
 
     def bury(
-        self, gone: Mapping[str, datetime | None], started_at: datetime, run: str, mode: Mode
+        self,
+        gone: Mapping[str, datetime | None],
+        started_at: datetime,
+        run: str,
+        cost: Outcome,
     ) -> int:
         """Tombstones for records that went at a time by the CRM's clock, or that were not there
-        (``None``) when it was asked after ``started_at``; how many. Newer rows stay."""
+        (``None``) when it was asked after ``started_at``; how many. Newer rows stay.
+
+        Leaves a line of history where there are any, with what it ``cost`` to know of them.
+        """
         about = {"workspace": self.workspace, "crm": self.crm, "stream": self.stream.name}
         with self.database.transaction() as connection:
             name = f"{self.workspace} {self.crm}.{self.stream.table_name}"
@@ -83,14 +90,14 @@ class Rows:
                 found = {**about, "stream": stream}
                 if rejected.has_any(connection, found):
                     rejected.forget_passed(connection, found, _array(list(gone)))
-            if buried:
+            if buried or cost.api_calls:
                 history.record_run(
                     connection,
                     {**about, "run": run},
-                    mode=mode.value,
+                    mode=Mode.EVENTS.value,
                     part=Slice(max_records=len(gone)),
                     status="success",
-                    outcome=Outcome(fetched=buried, deleted=buried),
+                    outcome=replace(cost, fetched=buried, deleted=buried),
                     started_at=started_at,
                 )
         return buried
