@@ -140,6 +140,24 @@ def test_of_one_second_the_last_word_counts_whatever_comes_first(
         assert post.mirror.rows("pipedrive.organizations")[2]["name"] == "Name 2"
 
 
+def test_what_the_mirror_knows_better_is_stale_and_costs_nothing(
+    post: Post, sandbox: Sandbox
+) -> None:
+    """A sync was faster than the delivery."""
+    sandbox.admin("POST", "/clock", {"now": "2026-06-01T12:00:00", "frozen": True})
+    post.change("PATCH", "persons/1", {"name": "First"})
+    sandbox.admin("POST", "/clock", {"advance_seconds": 2})
+    post.change("PATCH", "persons/1", {"name": "Second"})
+    first, second = post.bodies()
+    post.mirror("pipedrive.persons", mode=Mode.FULL)
+    since = post.journal_end()
+    assert post.work([first]).tokens == 0
+    assert (post.states(), post.calls(since)) == ({"stale": 1}, [])
+    post.work([second])
+    assert post.states() == {"stale": 1, "applied": 1}
+    assert post.mirror.rows("pipedrive.persons")[1]["name"] == "Second"
+
+
 def test_what_names_a_merged_record_names_the_survivor(post: Post) -> None:
     """Nobody tells of the deals and activities that change with a merge."""
     for name in ("persons", "organizations", "deals", "activities", "notes", "leads"):
