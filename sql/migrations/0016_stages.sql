@@ -139,14 +139,17 @@ $$;
 
 -- The stage that a deal was made in, as far as its first known change tells; and when each stage was
 -- left, from all that is known by now. The order in which it became known does not matter.
+-- Plans are made while nothing is known of how many deals come at once: joins by hash do for any.
 CREATE FUNCTION sync.order_stages(_workspace text, _crm text, _deals bigint[])
-RETURNS void LANGUAGE plpgsql AS $$
+RETURNS void LANGUAGE plpgsql
+SET enable_nestloop = off SET enable_seqscan = off SET jit = off AS $$
 BEGIN
     WITH first AS (
         SELECT DISTINCT ON (h.deal_id) h.deal_id, h.changed_at, h.previous_told,
                h.previous_stage_id AS stage_id, date_trunc('second', p.added_at) AS added_at
-          FROM sync.stage_history AS h JOIN sync.deal_pasts AS p USING (workspace_id, crm, deal_id)
+          FROM sync.stage_history AS h JOIN sync.deal_pasts AS p USING (deal_id)
          WHERE h.workspace_id = _workspace AND h.crm = _crm AND h.deal_id = ANY (_deals)
+           AND p.workspace_id = _workspace AND p.crm = _crm AND p.deal_id = ANY (_deals)
            AND h.source <> 'inferred'
          ORDER BY h.deal_id, h.changed_at, h.moved_at, h.stage_id
     ), wanted AS (
@@ -176,7 +179,8 @@ BEGIN
              WHERE s.workspace_id = _workspace AND s.crm = _crm AND s.deal_id = ANY (_deals)
             WINDOW deal AS (PARTITION BY s.deal_id
                             ORDER BY s.changed_at, s.moved_at, s.stage_id)) AS w
-     WHERE h.id = w.id
+     WHERE h.workspace_id = _workspace AND h.crm = _crm AND h.deal_id = ANY (_deals)
+       AND h.id = w.id
        AND (h.left_at IS DISTINCT FROM w.left_at
             OR NOT h.previous_told AND h.previous_stage_id IS DISTINCT FROM w.stage_before);
 
@@ -186,7 +190,7 @@ BEGIN
        AND p.status = 'unread'
        AND EXISTS (SELECT FROM sync.stage_history AS h
                     WHERE h.workspace_id = _workspace AND h.crm = _crm AND h.deal_id = p.deal_id
-                      AND h.source = 'webhook' AND h.previous_told
+                      AND h.deal_id = ANY (_deals) AND h.source = 'webhook' AND h.previous_told
                       AND h.previous_stage_id IS NULL);
 END $$;
 
@@ -243,7 +247,8 @@ END $$;
 -- Adds to the history what is told of deals, as a JSON array, whatever of it is known already; the
 -- ids of rows that are new. Takes hold of the deals, in order.
 CREATE FUNCTION sync.note_stages(_workspace text, _crm text, _told jsonb)
-RETURNS bigint[] LANGUAGE plpgsql AS $$
+RETURNS bigint[] LANGUAGE plpgsql
+SET enable_nestloop = off SET enable_seqscan = off SET jit = off AS $$
 DECLARE
     deals bigint[];
     fresh bigint[];
@@ -270,7 +275,7 @@ BEGIN
         SELECT h.* FROM sync.stage_history AS h
           JOIN told AS t ON t.deal_id = h.deal_id AND t.stage_id = h.stage_id
                         AND t.changed_at = h.changed_at
-         WHERE h.workspace_id = _workspace AND h.crm = _crm
+         WHERE h.workspace_id = _workspace AND h.crm = _crm AND h.deal_id = ANY (deals)
     ), better AS (
         UPDATE sync.stage_history AS h
            SET previous_stage_id = CASE WHEN t.previous_told THEN t.previous_stage_id
@@ -283,7 +288,8 @@ BEGIN
                pipeline_id = coalesce(t.pipeline_id, h.pipeline_id),
                source = t.source, moved_at = t.moved_at, silent = h.silent OR t.own
           FROM told AS t JOIN known AS k USING (deal_id, stage_id, changed_at)
-         WHERE h.id = k.id
+         WHERE h.workspace_id = _workspace AND h.crm = _crm AND h.deal_id = ANY (deals)
+           AND h.id = k.id
            AND (sync.trust(t.source), t.moved_at) > (sync.trust(k.source), k.moved_at)
     ), fuller AS (
         UPDATE sync.stage_history AS h
@@ -297,7 +303,8 @@ BEGIN
                pipeline_id = coalesce(h.pipeline_id, t.pipeline_id),
                silent = h.silent OR t.own
           FROM told AS t JOIN known AS k USING (deal_id, stage_id, changed_at)
-         WHERE h.id = k.id
+         WHERE h.workspace_id = _workspace AND h.crm = _crm AND h.deal_id = ANY (deals)
+           AND h.id = k.id
            AND (sync.trust(t.source), t.moved_at) <= (sync.trust(k.source), k.moved_at)
     ), added AS (
         INSERT INTO sync.stage_history
