@@ -12,7 +12,7 @@ from crm_pipelines_tests.integration.inbox.post import Body
 from crm_pipelines_tests.integration.two_way.edits import Edits
 from crm_pipelines_tests.integration.two_way.sides import Sides
 
-STEPS = int(os.environ.get("CRM_TEST_EDITS", "120"))
+STEPS = int(os.environ.get("CRM_TEST_EDITS", "60"))
 STREAMS = ("persons", "organizations", "deals", "activities")
 
 
