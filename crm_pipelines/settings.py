@@ -108,6 +108,7 @@ class Settings(BaseModel):
     sync_every_minutes: Annotated[int, AfterValidator(_interval)] = Field(
         15, alias="CRM_SYNC_EVERY_MINUTES"
     )
+    sensor_seconds: float = Field(29.2, alias="CRM_SENSOR_SECONDS", gt=0, le=55)
 
     @cached_property
     def workspaces(self) -> tuple[str, ...]:

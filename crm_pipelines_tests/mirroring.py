@@ -18,8 +18,8 @@ from crm_pipelines.model.window import Options
 from crm_pipelines.wiring import Wiring
 
 Row = dict[str, Any]
-ROOMY = {"PIPEDRIVE_BURST_LIMIT": "10000"}
-"""Tests that are not about bursts need not wait for them."""
+ROOMY = {"PIPEDRIVE_BURST_LIMIT": "10000", "CRM_SENSOR_SECONDS": "0.5"}
+"""Tests that are not about bursts need not wait for them, nor for sensors that hear nothing."""
 
 SEALED = {"CRM_ENCRYPTION_KEYS": Fernet.generate_key().decode()}
 """Given, so that no key is made, and nothing is said of one."""

@@ -54,7 +54,7 @@ def deliveries_sensor(
             return Work(found.deliveries, found.mark, {"inbox/waiting": str(found.deliveries)})
 
         with News(wiring.database) as news:
-            yield from watch_for(context, job.name, news, look)
+            yield from watch_for(context, job.name, news, look, wiring.settings.sensor_seconds)
 
     return watch
 

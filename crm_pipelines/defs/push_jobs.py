@@ -61,7 +61,7 @@ def push_sensor(
 
         with News(wiring.database) as news:
             outbox.recover(wiring.database)
-            yield from watch_for(context, job.name, news, look)
+            yield from watch_for(context, job.name, news, look, wiring.settings.sensor_seconds)
 
     return watch
 

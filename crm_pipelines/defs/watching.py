@@ -10,9 +10,6 @@ from typing import Protocol
 
 import dagster as dg
 
-WATCH_SECONDS = 4.2
-"""How long a turn of a sensor waits for work. The daemon looks every 5 s: a turn that is not quite
-over by then, with what it costs to start and to write down, misses the next one, too."""
 LOOK_SECONDS = 0.5
 REPEAT_SECONDS = 30.0
 """The same work starts a run again only after so long: a run may have died before it began."""
@@ -41,13 +38,20 @@ class Work:
 
 
 def watch_for(
-    context: dg.SensorEvaluationContext, job: str, news: Hearing, look: Callable[[], Work]
+    context: dg.SensorEvaluationContext,
+    job: str,
+    news: Hearing,
+    look: Callable[[], Work],
+    seconds: float,
 ) -> Iterator[dg.RunRequest | dg.SkipReason]:
     """One turn of a sensor: a run for whatever waits, unless one is at it already.
 
+    It waits for so many seconds. The daemon begins turns every 5 s only, and a turn that is not
+    quite over by then misses one: few long turns are deaf for less of the time than many short.
+
     ``news`` listens before anything is looked at: nothing falls between looking and listening.
     """
-    until = time.monotonic() + WATCH_SECONDS
+    until = time.monotonic() + seconds
     while True:
         work = look()
         if work.pieces and _is_new(context, work.mark) and not _busy(context, job):
