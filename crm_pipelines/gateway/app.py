@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Response
 from fastapi.responses import PlainTextResponse
+from fastapi_offline import FastAPIOffline
 
 from crm_pipelines import __version__
 from crm_pipelines.gateway import (
@@ -49,7 +50,7 @@ def create_app(wiring: Wiring) -> FastAPI:
                 yield
         inline.close()
 
-    app = FastAPI(
+    app = FastAPIOffline(
         title="crm_pipelines gateway",
         summary="Records written to CRMs, how the mirrors are doing, and access to CRMs.",
         description=ABOUT,

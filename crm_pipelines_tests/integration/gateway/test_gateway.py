@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import httpx
@@ -32,6 +33,15 @@ def test_health_metrics_and_problems(browser: httpx.Client, mirror: Mirroring) -
     assert missing.headers["content-type"] == "application/problem+json"
     assert missing.json()["status"] == 404
     assert set(browser.get("/openapi.json").json()["paths"]) >= {"/health", "/metrics"}
+
+
+def test_the_document_is_shown_without_anybody_elses_server(browser: httpx.Client) -> None:
+    page = browser.get("/docs").text
+    parts = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert len(parts) >= 2
+    for part in parts:
+        assert part.startswith("/"), part
+        assert browser.get(part).status_code == 200
 
 
 def test_access_is_granted_in_a_browser(
