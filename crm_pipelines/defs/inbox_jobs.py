@@ -10,7 +10,8 @@ from crm_pipelines.defs.names import Names
 from crm_pipelines.defs.watching import Work, watch_for
 from crm_pipelines.model.event import State
 from crm_pipelines.store import inbox
-from crm_pipelines.store.inbox.watch import News, waiting_mark
+from crm_pipelines.store.inbox.watch import waiting_mark
+from crm_pipelines.store.news import News
 from crm_pipelines.wiring import Wiring
 
 SHOWN = 100
@@ -53,7 +54,7 @@ def deliveries_sensor(
             found = waiting_mark(wiring.database, crm, workspaces)
             return Work(found.deliveries, found.mark, {"inbox/waiting": str(found.deliveries)})
 
-        with News(wiring.database) as news:
+        with News(wiring.database, "inbox") as news:
             yield from watch_for(context, job.name, news, look, wiring.settings.sensor_seconds)
 
     return watch

@@ -15,7 +15,8 @@ from crm_pipelines.defs.inbox_report import Report
 from crm_pipelines.defs.names import Names
 from crm_pipelines.flows.inbox.batches import Batch, Checked, Understood
 from crm_pipelines.flows.inbox.flow import Inbox
-from crm_pipelines.store.inbox.watch import News, waiting_mark
+from crm_pipelines.store.inbox.watch import waiting_mark
+from crm_pipelines.store.news import News
 
 JOB = "apply_webhooks"
 PATIENCE = {
@@ -138,7 +139,7 @@ class InboxOps:
         """Apply what comes, until nothing has come for a while or the run is long enough."""
         database, patience = context.resources.database, context.op_config
         begun = quiet_since = time.monotonic()
-        with News(database) as news:
+        with News(database, "inbox") as news:
             while (left := begun + patience["longest_seconds"] - time.monotonic()) > 0:
                 settled = 0
                 if waiting_mark(database, self._crm, list(inboxes)).deliveries:

@@ -12,7 +12,7 @@ from crm_pipelines.model.command import Entity, Status
 from crm_pipelines.model.connector import Account
 from crm_pipelines.model.purpose import Purpose
 from crm_pipelines.store import outbox, push_watch
-from crm_pipelines.store.push_watch import News
+from crm_pipelines.store.news import News
 from crm_pipelines.wiring import Wiring
 
 LOCAL = {
@@ -59,7 +59,7 @@ def push_sensor(
             waiting = push_watch.waiting(wiring.database, crm, workspaces, purpose)
             return Work(waiting.commands, waiting.mark, {"push/commands": str(waiting.commands)})
 
-        with News(wiring.database) as news:
+        with News(wiring.database, "outbox") as news:
             outbox.recover(wiring.database)
             yield from watch_for(context, job.name, news, look, wiring.settings.sensor_seconds)
 

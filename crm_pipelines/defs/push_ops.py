@@ -16,7 +16,7 @@ from crm_pipelines.flows.push.flow import Push
 from crm_pipelines.flows.push.prepared import Prepared
 from crm_pipelines.model.command import Command, Delivery, Status
 from crm_pipelines.model.purpose import Purpose
-from crm_pipelines.store.push_watch import News
+from crm_pipelines.store.news import News
 
 MOST = 500
 """Commands of one turn; a run takes turns until nothing waits."""
@@ -113,7 +113,7 @@ class PushOps:
     def _what_came_since(
         self, context: dg.OpExecutionContext, pushes: Mapping[str, Push]
     ) -> Iterator[tuple[str, list[Delivery]]]:
-        with News(context.resources.database) as news:
+        with News(context.resources.database, "outbox") as news:
             while True:
                 idle = True
                 for workspace, push in pushes.items():

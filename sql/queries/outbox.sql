@@ -177,3 +177,7 @@ SELECT sync.mark(%(entity)s, %(workspace)s, %(local_id)s, %(tried)s, %(stamp)s);
 SELECT sync.mark(k.entity, %(workspace)s, k.local_id, NULL, NULL)
   FROM unnest(%(entities)s::text[], %(local_ids)s::text[]) AS k (entity, local_id)
  ORDER BY k.entity, k.local_id;
+
+-- name: listen
+-- From now on a commit that wrote a command is told to this connection.
+LISTEN crm_outbox;

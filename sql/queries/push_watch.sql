@@ -14,7 +14,3 @@ SELECT count(*) AS commands,
 SELECT EXISTS (SELECT FROM sync.outbox
                 WHERE workspace_id = ANY (%(workspaces)s) AND crm = %(crm)s AND status = 'failed'
                   AND next_attempt_at <= clock_timestamp()) AS found;
-
--- name: listen
--- From now on a commit that wrote a command is told to this connection.
-LISTEN crm_outbox;

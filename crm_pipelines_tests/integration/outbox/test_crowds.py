@@ -13,7 +13,7 @@ import pytest
 from crm_pipelines.model.errors import SystemTrouble
 from crm_pipelines.store import outbox
 from crm_pipelines.store.database import Database
-from crm_pipelines.store.push_watch import News
+from crm_pipelines.store.news import News
 from crm_pipelines_tests.integration.outbox.clerk import clerk
 from crm_pipelines_tests.integration.outbox.desk import Crm, Desk, check
 from crm_pipelines_tests.integration.outbox.seller import Seller
@@ -223,7 +223,7 @@ def test_a_busy_day(seller: Seller, database: Database) -> None:
 
 def test_who_waits_hears_of_work(seller: Seller, database: Database) -> None:
     heard: list[bool] = []
-    with News(database) as news:
+    with News(database, "outbox") as news:
         assert news.wait(0.05) is False
         waiting = threading.Thread(target=lambda: heard.append(news.wait(60)))
         waiting.start()
