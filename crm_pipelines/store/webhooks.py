@@ -38,6 +38,7 @@ class Registration:
     checked_at: datetime | None
     accepted_until: datetime | None
     gap_since: datetime | None
+    gap_until: datetime | None
 
     @property
     def lives(self) -> bool:

@@ -6,9 +6,11 @@ import os
 import shutil
 import subprocess
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -209,3 +211,41 @@ def test_neither_database_nor_disk(database_url: str, tmp_path: Path, small_disk
         await_that(lambda: len(ids_in(database_url)) == 2, "moved")
         assert post(port, refused).status_code == 200
     assert len(ids_in(database_url)) == 3
+
+
+def test_what_nobody_was_there_to_receive_is_a_gap(databases: Databases, tmp_path: Path) -> None:
+    """Only where every gateway was away for longer than Pipedrive goes on trying."""
+    gap = "SELECT gap_since, gap_until - gap_since FROM sync.webhooks"
+    noted = tmp_path / "home" / "webhooks-received"
+
+    def gap_after(away: int, elsewhere: int) -> tuple[object, timedelta] | None:
+        """Of a gateway that was away for so many seconds, as others were."""
+        long_ago = time.time() - away
+        os.utime(noted, (long_ago, long_ago))
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("UPDATE sync.webhooks SET registered_at = '2026-01-01'")
+            connection.execute(
+                "UPDATE sync.receivers SET seen_at = clock_timestamp() - make_interval(secs => %s)",
+                [elsewhere],
+            )
+        return started()
+
+    def started() -> tuple[object, timedelta] | None:
+        with running_gateway(url, tmp_path, free_port()) as gateway:
+            await_that(lambda: post_known(gateway.port), "the credentials are known")
+            await_that(noted.exists, "it is noted that somebody is there")
+        with psycopg.connect(url, autocommit=True) as connection:
+            since, length = connection.execute(gap).fetchone() or (None, None)
+        return None if since is None else (since, length)
+
+    def post_known(port: int) -> bool:
+        return post(port, delivery(fresh()), basic("known", "word")).status_code == 200
+
+    with databases.clone() as url:
+        register(url, "known", "word")
+        assert started() is None
+        assert gap_after(100, 3600) is None
+        assert gap_after(3600, 100) is None
+        found = gap_after(1800, 3600)
+        assert found is not None
+        assert found[1] >= timedelta(minutes=30) > found[1] - timedelta(minutes=5)

@@ -58,12 +58,20 @@ CREATE TABLE sync.webhooks (
     registered_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
     checked_at       timestamptz,
     accepted_until   timestamptz,
-    -- From when on things may have happened without a word, before this one was made in place of
-    -- one that was broken; null once syncs have made up for it.
-    gap_since        timestamptz
+    -- From when to when things may have happened without a word: before this one was made in place
+    -- of one that was broken, or while nobody was there to receive; null once syncs have made up for
+    -- it.
+    gap_since        timestamptz,
+    gap_until        timestamptz
 );
 CREATE INDEX webhooks_wanted ON sync.webhooks (workspace_id, crm, object, action)
     WHERE status <> 'retired';
+
+-- When webhooks of a CRM could last be brought to any gateway.
+CREATE TABLE sync.receivers (
+    crm      text PRIMARY KEY,
+    seen_at  timestamptz NOT NULL
+);
 
 -- Whoever waits for deliveries listens to crm_inbox; one notice for a statement, however many rows.
 CREATE FUNCTION sync.announce_deliveries() RETURNS trigger LANGUAGE plpgsql

@@ -5,7 +5,7 @@ SELECT pg_advisory_lock(7421012, hashtext(%(workspace)s || '/' || %(crm)s));
 -- name: every
 -- Every registration of an account, the oldest first.
 SELECT id, object, action, url, remote_id, username, status, remark, registered_at, checked_at,
-       accepted_until, gap_since
+       accepted_until, gap_since, gap_until
   FROM sync.webhooks
  WHERE workspace_id = %(workspace)s AND crm = %(crm)s ORDER BY id;
 
@@ -21,7 +21,7 @@ INSERT INTO sync.webhooks (workspace_id, crm, object, action, url, username, pas
 VALUES (%(workspace)s, %(crm)s, %(object)s, %(action)s, %(url)s, %(username)s, %(digest)s,
         %(gap_since)s)
 RETURNING id, object, action, url, remote_id, username, status, remark, registered_at, checked_at,
-          accepted_until, gap_since;
+          accepted_until, gap_since, gap_until;
 
 -- name: made
 -- The CRM has it, under this id.
@@ -69,7 +69,7 @@ SELECT stream, bool_or(mode = 'full') AS whole FROM sync.runs
 
 -- name: close_gap
 -- Syncs have made up for what a webhook did not tell.
-UPDATE sync.webhooks SET gap_since = NULL WHERE id = %(id)s;
+UPDATE sync.webhooks SET gap_since = NULL, gap_until = NULL WHERE id = %(id)s;
 
 -- name: unheard
 -- Rows that changed well after the last delivery of their kind, and long enough ago to have been

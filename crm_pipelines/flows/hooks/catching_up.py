@@ -30,7 +30,8 @@ class Catching:
 
 
 def open_gaps(account: Account, database: Database) -> Catching:
-    """What is still to be synced for webhooks that were made in place of broken ones.
+    """What is still to be synced for webhooks that were made in place of broken ones, or that
+    nobody was there to receive.
 
     A gap is kept with its webhook until good syncs, begun since, have read what it may hide:
     whoever breaks off in between, and whoever syncs, it is neither forgotten nor closed twice.
@@ -40,7 +41,7 @@ def open_gaps(account: Account, database: Database) -> Catching:
     for one in webhooks.every(database, about):
         if not one.lives or one.gap_since is None:
             continue
-        synced = webhooks.synced(database, about, one.registered_at)
+        synced = webhooks.synced(database, about, one.gap_until or one.registered_at)
         missing = [s for s in streams_of(account, one.object) if not _is_read(s, synced)]
         for stream in missing:
             kind = whole if _hides_deletes(stream) else delta

@@ -18,6 +18,7 @@ from uuid import uuid4
 
 import msgspec
 
+from crm_pipelines.gateway.webhooks.presence import Presence
 from crm_pipelines.store.inbox.arrivals import Credential, credentials
 from crm_pipelines.store.inbox.line import Line
 
@@ -41,6 +42,7 @@ class Registrations:
         self._strangers: list[asyncio.Future[None]] = []
         self._written = b""
         self._trouble = False
+        self._presence = Presence(crm, copy.with_name("webhooks-received"))
         self.known: Known = {}
 
     def open(self) -> None:
@@ -52,6 +54,7 @@ class Registrations:
             LOG.debug("%s is not there yet", self._copy)
         except (OSError, msgspec.MsgspecError) as error:
             LOG.warning("%s cannot be read (%s): it is written anew", self._copy, error)
+        self._presence.begin()
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._keep_fresh, name="webhook-credentials")
         self._thread.start()
@@ -75,6 +78,7 @@ class Registrations:
     def _keep_fresh(self) -> None:
         while not self._ended:
             self._wake.clear()
+            self._presence.note()
             with self._lock:
                 strangers, self._strangers = self._strangers, []
             self._read()
@@ -86,6 +90,7 @@ class Registrations:
     def _read(self) -> None:
         try:
             found = self._line.run(lambda connection: credentials(connection, self._crm))
+            self._line.run(self._presence.tell)
         except Exception as trouble:  # whatever it is, those that are known are good
             if not self._trouble:
                 LOG.warning("credentials of webhooks are used as last read: %s", trouble)

@@ -9,6 +9,10 @@ from datetime import datetime
 from crm_pipelines.store.database import Connection
 from crm_pipelines.store.queries import query
 
+LOST_SECONDS = 150.0
+"""Whoever is away for longer may miss the last attempt: it comes 183 s after the first (guide for
+webhooks v2)."""
+
 
 @dataclass(frozen=True)
 class Arrival:
@@ -62,3 +66,18 @@ def credentials(connection: Connection, crm: str) -> list[Credential]:
         )
         for row in rows
     ]
+
+
+def come_back(connection: Connection, crm: str, age: float | None) -> datetime | None:
+    """A gateway has started; since when deliveries may be lost, if they may.
+
+    ``age`` is how many seconds ago it knows itself to have been there, ``None`` for never.
+    """
+    values = {"crm": crm, "age": age, "patience": LOST_SECONDS}
+    rows = connection.execute(query("inbox_arrivals.come_back"), values).fetchall()
+    return min((row["gap_since"] for row in rows), default=None)
+
+
+def be_here(connection: Connection, crm: str) -> None:
+    """Deliveries can be brought now."""
+    connection.execute(query("inbox_arrivals.be_here"), {"crm": crm})

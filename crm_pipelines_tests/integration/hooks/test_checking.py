@@ -112,6 +112,24 @@ def test_who_registers_again_does_not_forget_the_gap(hooks: Hooking) -> None:
     assert not conditions(found) and found.catching == Catching(whole=("persons",))
 
 
+def test_what_nobody_was_there_to_receive_is_synced(hooks: Hooking) -> None:
+    """Only a sync that began after somebody was there again makes up for it."""
+    hooks.webhooks.register()
+    mirror = Mirroring(hooks.values)
+    try:
+        mirror("pipedrive.persons", mode=Mode.FULL)
+        hooks.query(
+            "UPDATE sync.webhooks SET gap_since = clock_timestamp() - interval '1 hour',"
+            " gap_until = clock_timestamp() WHERE object = 'person' RETURNING id"
+        )
+        found = check(hooks)
+        assert not conditions(found) and found.catching == Catching(whole=("persons",))
+        mirror("pipedrive.persons", mode=Mode.FULL)
+        assert check(hooks).catching == Catching()
+    finally:
+        mirror.close()
+
+
 def test_one_that_never_worked_is_told_of_and_not_made_again(hooks: Hooking) -> None:
     hooks.webhooks.register()
     hooks.receiver.judge, hooks.receiver.always = None, 503
