@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 
 from crm_pipelines.audit.log import AuditLog
-from crm_pipelines.flows.hooks.comparison import Comparison, Pair
+from crm_pipelines.flows.hooks.comparison import STANDS, Comparison, Pair
 from crm_pipelines.flows.hooks.wanted import new_hook
 from crm_pipelines.model.audit import Entry
 from crm_pipelines.model.connector import Account
-from crm_pipelines.model.errors import CrmError, OutcomeUnknown
+from crm_pipelines.model.errors import CrmError, FatalError, OutcomeUnknown
 from crm_pipelines.model.hook import Hook, Hooks, WantedHook
 from crm_pipelines.store import webhooks
 from crm_pipelines.store.database import Database
+
+UNDER_WAY_SECONDS = 1.0
+"""What a webhook is just telling may be lost with it: so long both tell, then the old one goes."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +56,8 @@ class Settlement:
     ) -> Settled:
         """One good webhook for each object, none for anything else.
 
-        ``unwanted`` registrations are replaced one by one, each after its successor was made: no
-        moment is without, and one free place is enough. What nobody could accept goes before.
+        ``unwanted`` registrations are replaced after their successors were made: no moment is
+        without, and one free place is enough. What nobody could accept goes before.
         ``gaps`` says from when on an object's events may be missing; gaps of predecessors that
         nobody has closed yet are handed on.
         """
@@ -65,12 +69,21 @@ class Settlement:
         staying = {pair.registration.id for pair in best.values()}
         going = [pair for pair in found.pairs if pair.registration.id not in staying]
         made = tuple(name for name in objects if name not in best)
+        replaced: list[Pair] = []
         for name in made:
             before = [pair for pair in going if pair.object == name]
             left = [pair.registration.gap_since for pair in before]
-            since = [at for at in (gaps.get(name), *left) if at is not None]
-            self._make(name, min(since, default=None))
-            removed += self.give_up(before, "replaced")
+            since = min((at for at in (gaps.get(name), *left) if at is not None), default=None)
+            try:
+                self._make(name, since)
+            except FatalError:
+                if not replaced:
+                    raise
+                removed += self._part_with(replaced)  # there may be no room for more
+                replaced = []
+                self._make(name, since)
+            replaced += before
+        removed += self._part_with(replaced)
         removed += self.give_up([one for one in going if one.object not in made], "not wanted")
         return Settled(tuple(best), made, tuple(removed), len(found.others))
 
@@ -86,6 +99,12 @@ class Settlement:
                 removed.append(self._remove(pair.hook))
             webhooks.retire(self.database, [pair.registration.id], pair.words or remark)
         return removed
+
+    def _part_with(self, pairs: Sequence[Pair]) -> list[str]:
+        """Those whose successors are there."""
+        if any(pair.condition in STANDS for pair in pairs):
+            time.sleep(UNDER_WAY_SECONDS)
+        return self.give_up(pairs, "replaced")
 
     def _make(self, object_: str, gap_since: datetime | None) -> None:
         """Its credentials are accepted before anybody has them; a lost answer is looked for."""

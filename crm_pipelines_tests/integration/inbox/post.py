@@ -60,14 +60,14 @@ class Post:
         return self.sandbox.admin(method, f"/pipedrive/records/{path}", body)
 
     def bodies(self) -> list[Body]:
-        """What was delivered since the last time, once all of it has come."""
+        """What was delivered since the last time, once all of it has come; the oldest first."""
         deadline = time.monotonic() + 60
         while any(hook["waiting"] for hook in self._hooks()):
             assert time.monotonic() < deadline, "deliveries do not arrive"
             time.sleep(0.01)
         every = self.receiver.bodies()
         self.taken, new = len(every), every[self.taken :]
-        return new
+        return sorted(new, key=lambda one: str(one["meta"]["timestamp"]))  # ways cross
 
     def put(self, bodies: Sequence[Body | bytes]) -> None:
         """Into the inbox, as the receiver would: what has come before is left out."""
