@@ -34,7 +34,7 @@ test: ## Every check and test.
 	@$(call check,ruff format --check,$(BIN)/ruff format --check --quiet .)
 	@$(call check,mypy,$(BIN)/mypy --no-error-summary)
 	@$(call check,lint-imports,$(BIN)/lint-imports --no-cache)
-	@$(call check,pytest,$(BIN)/python -m pytest -n 3 --dist worksteal $(ARGS))
+	@$(call check,pytest,$(BIN)/python -m pytest -n 4 --dist worksteal $(ARGS))
 
 bench: ## Speed and memory of the mirror.
 	@PYTHON="$(PYTHON)" sh tools/prepare.sh bench

@@ -104,10 +104,9 @@ def _one_by_one(connection: sa.Connection, frame: pd.DataFrame) -> None:
 
 
 def _to_sql(connection: sa.Connection, frame: pd.DataFrame) -> None:
-    types = {each["name"]: each["type"] for each in sa.inspect(connection).get_columns(TABLE)}
     frame.to_sql(
-        TABLE, connection, if_exists="append", index=False, method="multi", dtype=types
-    )  # which can only insert
+        TABLE, connection, if_exists="append", index=False, method="multi"
+    )  # texts, which PostgreSQL casts; it can only insert
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+import pytest
+
 from crm_pipelines.model.command import Status
 from crm_pipelines.model.window import Mode
 from crm_pipelines.store import outbox
@@ -184,6 +186,7 @@ def settle(push: Pushing, workers: Crew) -> None:
         time.sleep(0.2)
 
 
+@pytest.mark.long
 def test_everything_once(sandbox: Sandbox, environment: dict[str, str], mirror: Mirroring) -> None:
     for stream in ("pipedrive.persons", "pipedrive.organizations"):
         mirror(stream, mode=Mode.FULL)

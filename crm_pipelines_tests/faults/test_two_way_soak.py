@@ -17,6 +17,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import pytest
+
 from crm_pipelines_tests.integration.push.pushing import Pushing
 from crm_pipelines_tests.integration.two_way.edits import Edits
 from crm_pipelines_tests.integration.two_way.sides import Sides, two_sides
@@ -66,6 +68,7 @@ def pausing(seconds: float, work: Callable[[], object]) -> Callable[[], object]:
     return both
 
 
+@pytest.mark.long
 def test_both_sides_are_equal_in_the_end(sandbox: Sandbox, environment: dict[str, str]) -> None:
     values = {**environment, "PIPEDRIVE_DAILY_TOKENS": "100000000"}
     sandbox.admin("PATCH", "/pipedrive/limits", NASTY)

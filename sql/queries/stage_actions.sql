@@ -20,10 +20,10 @@ RETURNING o.before;
 
 -- name: start_campaign
 -- A membership, unless there is an active one.
-INSERT INTO app.campaign_memberships (workspace_id, campaign, contact_id, deal_id, until,
+INSERT INTO app.campaign_memberships (workspace_id, campaign, contact_id, deal_id, since, until,
                                       started_by)
-VALUES (%(workspace)s, %(campaign)s, %(contact)s, %(deal_id)s,
-        clock_timestamp() + make_interval(days => %(days)s::integer), %(move)s)
+VALUES (%(workspace)s, %(campaign)s, %(contact)s, %(deal_id)s, statement_timestamp(),
+        statement_timestamp() + make_interval(days => %(days)s::integer), %(move)s)
 ON CONFLICT (workspace_id, campaign, contact_id) WHERE status = 'active' DO NOTHING
 RETURNING id;
 

@@ -92,6 +92,7 @@ def runs(environment: dict[str, str], tmp_path: Path) -> Iterator[Runs]:
     one.close()
 
 
+@pytest.mark.long
 def test_a_backfill_of_many_days_finishes_by_itself(days: Days) -> None:
     first = run = days.runs(PERSONS, mode="full", batch_size=1)
     number = 1

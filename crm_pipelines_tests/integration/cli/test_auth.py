@@ -58,6 +58,7 @@ def visit(url: str) -> int:
     return httpx.get(url, trust_env=False).status_code
 
 
+@pytest.mark.long
 def test_granted_in_a_browser_then_synced(
     tmp_path: Path, sandbox: Sandbox, values: dict[str, str]
 ) -> None:

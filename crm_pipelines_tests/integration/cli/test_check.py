@@ -46,6 +46,7 @@ def test_tells_login_limits_sample_and_estimate(
     assert "full sync" in output
 
 
+@pytest.mark.long
 def test_estimates_hold(tmp_path: Path, values: dict[str, str]) -> None:
     """A full sync costs what was said, to the token, where pages decide."""
     _, output, _ = run(tmp_path, values, "check", "pipedrive", "--json")
@@ -138,6 +139,7 @@ def _salesforce(tmp_path: Path, values: dict[str, str]) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.long
 def test_salesforce_costs_what_was_said(
     tmp_path: Path, sandbox: Sandbox, values: dict[str, str]
 ) -> None:

@@ -32,6 +32,7 @@ def _lines(output: str) -> dict[str, Any]:
     return {f"{line['crm']}.{line['stream']}": line for line in json.loads(output)}
 
 
+@pytest.mark.long
 def test_sync_twice_then_one_that_fails_beside_another(
     tmp_path: Path, values: dict[str, str]
 ) -> None:
@@ -113,6 +114,7 @@ def _answers(url: str, process: subprocess.Popen[str]) -> bool:
     return False
 
 
+@pytest.mark.long
 def test_dev_runs_until_interrupted_and_leaves_nothing(
     tmp_path: Path, values: dict[str, str]
 ) -> None:

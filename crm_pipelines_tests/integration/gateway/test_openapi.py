@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from crm_pipelines.model.access import Scope
 from crm_pipelines_tests.integration.gateway.conftest import Standing, make_key
 
@@ -13,6 +15,7 @@ EXAMPLES = 12
 """Requests made up for each operation and kind; more of them find more, and take longer."""
 
 
+@pytest.mark.long
 def test_requests_made_up_from_the_document(standing: Standing, tmp_path: Path) -> None:
     key = make_key(standing.database_url, Scope.READ, Scope.WRITE, Scope.ADMIN)
     address = f"http://127.0.0.1:{standing.values['CRM_GATEWAY_PORT']}"

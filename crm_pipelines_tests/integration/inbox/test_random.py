@@ -8,6 +8,8 @@ import random
 import time
 from collections import Counter
 
+import pytest
+
 from crm_pipelines.model.event import State
 from crm_pipelines.model.window import Mode
 from crm_pipelines_tests.integration.inbox.bustle import Bustle
@@ -20,6 +22,7 @@ EVENTS = int(os.environ.get("CRM_TEST_EVENTS", "2000"))
 """How many events; 20,000 take some minutes (``--log-cli-level=INFO`` tells how long)."""
 
 
+@pytest.mark.long
 def test_mirror_equals_truth_whatever_the_order(sandbox: Sandbox, mirror: Mirroring) -> None:
     """Half of the CRM's events come twice, all of them shuffled, in batches of every size."""
     dice = random.Random(EVENTS)

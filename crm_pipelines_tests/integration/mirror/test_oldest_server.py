@@ -42,6 +42,7 @@ def old(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
         found.close()
 
 
+@pytest.mark.long
 def test_every_stream_from_an_empty_database(
     old: Databases,
     sandbox: Sandbox,

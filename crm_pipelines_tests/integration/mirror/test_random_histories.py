@@ -146,12 +146,14 @@ def told(number: int) -> settings:
     )
 
 
+@pytest.mark.long
 @told(7)
 @given(steps=histories(PIPEDRIVE, 14))
 def test_pipedrive_after_any_history(tell: Tell, steps: list[Step]) -> None:
     tell(PIPEDRIVE, steps)
 
 
+@pytest.mark.long
 @told(2)
 @given(steps=histories(SALESFORCE, 10))
 def test_salesforce_after_any_history(tell: Tell, steps: list[Step]) -> None:

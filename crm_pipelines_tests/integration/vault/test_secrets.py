@@ -74,6 +74,7 @@ def everything_written(home: Path) -> Iterator[tuple[str, str]]:
             yield str(path), path.read_bytes().decode("latin-1")
 
 
+@pytest.mark.long
 def test_nothing_secret_leaves(tmp_path: Path, sandbox: Sandbox, values: dict[str, str]) -> None:
     secrets = {API_TOKEN, CLIENT_SECRET, "sandbox-secret", values["CRM_ENCRYPTION_KEYS"]}
     secrets |= {"wrong-secret", "wrong0token", urlsplit(values["CRM_DATABASE_URL"]).password or "-"}
