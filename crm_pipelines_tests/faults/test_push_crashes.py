@@ -28,7 +28,7 @@ from crm_pipelines_tests.integration.push.pushing import Pushing
 from crm_pipelines_tests.mirroring import Mirroring
 from crm_pipelines_tests.sandbox_process import Sandbox
 
-CRASHES = int(os.environ.get("CRASHES", "150"))
+CRASHES = int(os.environ.get("CRASHES", "90"))
 LEADS, ACTIVITIES, ORGANIZATIONS = 300, 600, 30
 WORKERS = 3
 PATIENCE = 900.0

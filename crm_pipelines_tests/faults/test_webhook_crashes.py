@@ -32,7 +32,7 @@ from crm_pipelines_tests.integration.inbox.post import STREAMS, posting, wrong_r
 from crm_pipelines_tests.mirroring import Mirroring
 from crm_pipelines_tests.sandbox_process import Sandbox
 
-CRASHES = int(os.environ.get("WEBHOOK_CRASHES", "6"))
+CRASHES = int(os.environ.get("WEBHOOK_CRASHES", "4"))
 EVENTS = 20 * CRASHES
 pytestmark = [
     pytest.mark.long,

@@ -11,7 +11,7 @@ import pytest
 from crm_pipelines.model.access import Scope
 from crm_pipelines_tests.integration.gateway.conftest import Standing, make_key
 
-EXAMPLES = 12
+EXAMPLES = 8
 """Requests made up for each operation and kind; more of them find more, and take longer."""
 
 
