@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import pytest
 
+from crm_pipelines.flows.inbox.local_side import take_over
+from crm_pipelines.flows.inbox.sighted import Sighted
+from crm_pipelines.model.command import Entity
+from crm_pipelines.model.event import Action, Event
+from crm_pipelines.model.priority import Priority
 from crm_pipelines.model.window import Mode
+from crm_pipelines.store import history
 from crm_pipelines.store.database import Connection
 from crm_pipelines_tests.integration.inbox.post import Body
 from crm_pipelines_tests.integration.two_way.sides import Sides
@@ -179,6 +185,25 @@ def test_a_state_from_before_our_write_is_asked_for_again(sides: Sides) -> None:
     sides.settle()
     row = sides.row("contacts", contact)
     assert (row["name"], row["phone"]) == ("Theirs", "1") and sides.differences() == []
+
+
+def test_a_state_that_was_asked_for_before_our_write_is_not_taken_over(sides: Sides) -> None:
+    contact = lead(sides)
+    sides.settle()
+    flow, remote_id = sides.post.flow, sides.remote_id("contacts", contact)
+    asked_at = history.database_time(flow.database)
+    about = (flow.account.workspace, flow.account.crm, "tests", flow.account.limits)
+    with closing(flow.account.open_asker(flow.budget.purse(*about, Priority.INTERACTIVE))) as asker:
+        record = asker.records("person", [str(remote_id)])[str(remote_id)]
+        found = asker.found(Entity.PERSON, record)
+    sides.push.change("contacts", contact, name="Ours")
+    sides.push.work()
+    event = Event(1, "person", Action.CHANGE, str(remote_id), asked_at)
+    seen = Sighted(event, Entity.PERSON, remote_id, found=found, asked_at=asked_at)
+    with flow.database.transaction() as connection:
+        taken = take_over(connection, flow.side(), [seen])
+    assert taken.again == {1} and not taken.changed
+    assert sides.row("contacts", contact)["name"] == "Ours"
 
 
 def test_deliveries_twice_and_late(sides: Sides) -> None:
