@@ -8,22 +8,18 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from crm_pipelines import home
 from crm_pipelines.audit.log import this_program
 from crm_pipelines.cli.exits import Exit
+from crm_pipelines.cli.tenant import AsJson, Workspace, make_ready, show_table
 from crm_pipelines.model.errors import ConfigurationError
 from crm_pipelines.model.event import State
 from crm_pipelines.store import inbox as store
-from crm_pipelines.wiring import Wiring
 
-WIDTH = 132
 MOST_ID = 2**63 - 1
-AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
-Workspace = Annotated[str, typer.Option(help="Of this tenant.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -67,7 +63,7 @@ def show_list(
 ) -> None:
     """Show deliveries, the newest first, with what became of them."""
     with home.ready() as ready:
-        _make_ready(ready.wiring, workspace)
+        make_ready(ready.wiring, workspace)
         rows = store.listing(
             ready.wiring.database,
             workspace=workspace,
@@ -82,14 +78,13 @@ def show_list(
     if not rows:
         typer.echo("There are no such deliveries.")
         return
-    console = Console() if Console().is_terminal else Console(width=WIDTH)
-    console.print(_table(rows))
+    show_table(_table(rows))
 
 
 def counts(workspace: Workspace = "default", as_json: AsJson = False) -> None:
     """How many deliveries there are in each state, and since when the oldest one waits."""
     with home.ready() as ready:
-        _make_ready(ready.wiring, workspace)
+        make_ready(ready.wiring, workspace)
         found = store.counts(ready.wiring.database, workspace)
         seconds = store.oldest_waiting_seconds(ready.wiring.database, workspace)
     if as_json:
@@ -107,7 +102,7 @@ def show(
 ) -> None:
     """Show one delivery with its body as it came."""
     with home.ready() as ready:
-        _make_ready(ready.wiring, workspace)
+        make_ready(ready.wiring, workspace)
         row = store.show(ready.wiring.database, workspace, id_)
     if row is None:
         raise ConfigurationError(
@@ -146,7 +141,7 @@ def replay(
             "say which: ids as crm-pipelines inbox list shows them, --dead or --unknown"
         )
     with home.ready() as ready:
-        _make_ready(ready.wiring, workspace)
+        make_ready(ready.wiring, workspace)
         database, who = ready.wiring.database, this_program()
         number = store.replay(database, workspace, ids=ids, who=who) if ids else 0
         missed = len(set(ids or ())) - number
@@ -159,12 +154,6 @@ def replay(
         typer.echo(f"{number:,} wait for their turn again{told}")
     if missed:
         raise typer.Exit(Exit.FAILED)
-
-
-def _make_ready(wiring: Wiring, workspace: str) -> None:
-    if workspace not in wiring.settings.workspaces:
-        raise ConfigurationError(f"there is no workspace {workspace!r} in CRM_WORKSPACES")
-    home.bring_up_to_date(wiring.database)
 
 
 def _table(rows: Iterable[Mapping[str, Any]]) -> Table:

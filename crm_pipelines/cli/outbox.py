@@ -8,21 +8,16 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from crm_pipelines import home
 from crm_pipelines.cli.exits import Exit
+from crm_pipelines.cli.tenant import AsJson, Workspace, make_ready, show_table
 from crm_pipelines.model.audit import Entry
 from crm_pipelines.model.command import Entity, Status
 from crm_pipelines.model.errors import ConfigurationError
 from crm_pipelines.store import outbox as store
-from crm_pipelines.wiring import Wiring
-
-WIDTH = 132
-AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
-Workspace = Annotated[str, typer.Option(help="Of this tenant.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -61,7 +56,7 @@ def show(
 ) -> None:
     """Show commands, the newest first, with what went wrong."""
     with home.ready() as ready:
-        _make_ready(ready.wiring, workspace)
+        make_ready(ready.wiring, workspace)
         rows = store.listing(
             ready.wiring.database,
             workspace=workspace,
@@ -76,14 +71,13 @@ def show(
     if not rows:
         typer.echo("There are no such commands.")
         return
-    console = Console() if Console().is_terminal else Console(width=WIDTH)
-    console.print(_table(rows))
+    show_table(_table(rows))
 
 
 def counts(workspace: Workspace = "default", as_json: AsJson = False) -> None:
     """How many commands there are in each state."""
     with home.ready() as ready:
-        _make_ready(ready.wiring, workspace)
+        make_ready(ready.wiring, workspace)
         found = store.counts(ready.wiring.database, workspace)
     if as_json:
         typer.echo(json.dumps(found))
@@ -110,7 +104,7 @@ def retry(
             "say which: ids as crm-pipelines outbox list shows them, --dead or --failed"
         )
     with home.ready() as ready:
-        _make_ready(ready.wiring, workspace)
+        make_ready(ready.wiring, workspace)
         database, audit = ready.wiring.database, ready.wiring.audit
         number = store.redrive(database, workspace, ids=ids) if ids else 0
         missed = len(set(ids or ())) - number
@@ -129,12 +123,6 @@ def retry(
 
 def _passed_over(number: int) -> str:
     return f"; {number:,} passed over: neither dead nor failed, or not there" if number else ""
-
-
-def _make_ready(wiring: Wiring, workspace: str) -> None:
-    if workspace not in wiring.settings.workspaces:
-        raise ConfigurationError(f"there is no workspace {workspace!r} in CRM_WORKSPACES")
-    home.bring_up_to_date(wiring.database)
 
 
 def _table(rows: list[dict[str, Any]]) -> Table:

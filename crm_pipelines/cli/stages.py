@@ -6,23 +6,19 @@ import json
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from crm_pipelines import home
 from crm_pipelines.audit.log import this_program
 from crm_pipelines.cli import stage_tables as tables
 from crm_pipelines.cli.exits import Exit
+from crm_pipelines.cli.tenant import AsJson, Workspace, make_ready, show_table
 from crm_pipelines.flows.stages import mappings
 from crm_pipelines.model.audit import Entry
 from crm_pipelines.model.errors import ConfigurationError, InvalidData
 from crm_pipelines.store.stages import mappings as store
 from crm_pipelines.store.stages import moves, tasks
-from crm_pipelines.wiring import Wiring
 
 CRM = "pipedrive"
-WIDTH = 132
-AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
-Workspace = Annotated[str, typer.Option(help="Of this tenant.")]
 StageId = Annotated[int, typer.Argument(metavar="STAGE", help="Its number.", min=1)]
 
 EXAMPLES = {
@@ -63,7 +59,7 @@ def latest(context: typer.Context) -> None:
 def show_list(workspace: Workspace = "default", as_json: AsJson = False) -> None:
     """Show every stage with what it is mapped to."""
     with home.ready() as ready:
-        _make_ready(ready.wiring, workspace)
+        make_ready(ready.wiring, workspace)
         rows = store.listing(ready.wiring.database, workspace, CRM)
     _show(rows, tables.stages, "No stages are mirrored yet: run crm-pipelines sync.", as_json)
 
@@ -91,7 +87,7 @@ def set_(
     try:
         mapping = mappings.read(given)
         with home.ready() as ready:
-            _make_ready(ready.wiring, workspace)
+            make_ready(ready.wiring, workspace)
             wiring = ready.wiring
             about = (wiring.database, wiring.audit, workspace, CRM, stage)
             mappings.put(*about, mapping, this_program())
@@ -104,7 +100,7 @@ def set_(
 def remove(stage: StageId, workspace: Workspace = "default", as_json: AsJson = False) -> None:
     """Forget what a stage is mapped to. Exit code 1 where it was not mapped."""
     with home.ready() as ready:
-        _make_ready(ready.wiring, workspace)
+        make_ready(ready.wiring, workspace)
         about = (ready.wiring.database, ready.wiring.audit, workspace, CRM, stage)
         removed = mappings.remove(*about, this_program())
     typer.echo(json.dumps({"removed": removed}) if as_json else _removed(stage, removed))
@@ -119,7 +115,7 @@ def history(
 ) -> None:
     """Show through which stages a deal went; first adds what the mirror knows."""
     with home.ready() as ready:
-        _make_ready(ready.wiring, workspace)
+        make_ready(ready.wiring, workspace)
         ready.wiring.stages(workspace, CRM).complete()
         rows = moves.of_deal(ready.wiring.database, workspace, CRM, deal)
         past = moves.past_of(ready.wiring.database, workspace, CRM, deal)
@@ -138,7 +134,7 @@ def backfill(
     Exit code 3 when the share is spent: the next time goes on there.
     """
     with home.ready() as ready:
-        _make_ready(ready.wiring, workspace)
+        make_ready(ready.wiring, workspace)
         filled = ready.wiring.stages(workspace, CRM).fill_past(most=most)
     if as_json:
         typer.echo(json.dumps(vars(filled), default=str))
@@ -157,7 +153,7 @@ def actions(
 ) -> None:
     """Show what changes of stage have set off, the newest first."""
     with home.ready() as ready:
-        _make_ready(ready.wiring, workspace)
+        make_ready(ready.wiring, workspace)
         rows = tasks.listing(
             ready.wiring.database, workspace, status=status, deal_id=deal, limit=limit
         )
@@ -176,7 +172,7 @@ def retry(
             "say which: ids as crm-pipelines stages actions shows, or --failed"
         )
     with home.ready() as ready:
-        _make_ready(ready.wiring, workspace)
+        make_ready(ready.wiring, workspace)
         database = ready.wiring.database
         found = tasks.again(database, workspace, ids) if ids else []
         found += tasks.again(database, workspace) if failed else []
@@ -214,11 +210,4 @@ def _show(rows: list[dict[str, Any]], table: Any, nothing: str, as_json: bool) -
     elif not rows:
         typer.echo(nothing)
     else:
-        console = Console() if Console().is_terminal else Console(width=WIDTH)
-        console.print(table(rows))
-
-
-def _make_ready(wiring: Wiring, workspace: str) -> None:
-    if workspace not in wiring.settings.workspaces:
-        raise ConfigurationError(f"there is no workspace {workspace!r} in CRM_WORKSPACES")
-    home.bring_up_to_date(wiring.database)
+        show_table(table(rows))

@@ -16,21 +16,19 @@ from rich.table import Table
 
 from crm_pipelines import home
 from crm_pipelines.cli.exits import Exit
+from crm_pipelines.cli.tenant import AsJson, Workspace, make_ready, show_table
 from crm_pipelines.flows.hooks.catching_up import Catching, catch_up
 from crm_pipelines.flows.hooks.checkup import Checkup
 from crm_pipelines.flows.hooks.comparison import Comparison, Condition
 from crm_pipelines.flows.hooks.flow import Webhooks
 from crm_pipelines.flows.hooks.settlement import Settled
-from crm_pipelines.model.errors import BudgetSpent, ConfigurationError
+from crm_pipelines.model.errors import BudgetSpent
 from crm_pipelines.model.hook import Hook
 from crm_pipelines.model.manifest import Outcome
 from crm_pipelines.store import inbox
 from crm_pipelines.wiring import Wiring
 
-WIDTH = 132
 CRM = "pipedrive"
-AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
-Workspace = Annotated[str, typer.Option(help="Of this tenant.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -157,9 +155,7 @@ def remove(
 @contextmanager
 def _opened(workspace: str) -> Iterator[tuple[Wiring, Webhooks]]:
     with home.ready() as ready:
-        if workspace not in ready.wiring.settings.workspaces:
-            raise ConfigurationError(f"there is no workspace {workspace!r} in CRM_WORKSPACES")
-        home.bring_up_to_date(ready.wiring.database)
+        make_ready(ready.wiring, workspace)
         webhooks = ready.wiring.webhooks(workspace, CRM)
         try:
             yield ready.wiring, webhooks
@@ -253,8 +249,7 @@ def _print(rows: Sequence[Mapping[str, Any]]) -> None:
         table.add_column(name.replace("_", " "), overflow="fold")
     for row in rows:
         table.add_row(*(escape(_cell(value)) for value in row.values()))
-    console = Console() if Console().is_terminal else Console(width=WIDTH)
-    console.print(table)
+    show_table(table)
 
 
 def _cell(value: Any) -> str:

@@ -102,9 +102,13 @@ def moment(said: Any) -> datetime:
             return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
         if isinstance(said, int | Decimal) and 1 < said < 10**11:
             return datetime.fromtimestamp(float(said), UTC)
-    except (ValueError, OverflowError, ArithmeticError, OSError):
-        pass  # told below
-    raise Poison(f"{str(said)[:50]!r} is no time at which something happened")
+    except (ValueError, OverflowError, ArithmeticError, OSError) as error:
+        raise Poison(_no_moment(said)) from error
+    raise Poison(_no_moment(said))
+
+
+def _no_moment(said: Any) -> str:
+    return f"{str(said)[:50]!r} is no time at which something happened"
 
 
 def old_moment(meta: Mapping[str, Any]) -> datetime:
