@@ -14,7 +14,7 @@ from crm_pipelines.connectors.salesforce.ranges import Range, restore
 from crm_pipelines.connectors.salesforce.result_pages import ResultPages
 from crm_pipelines.connectors.salesforce.settings import SalesforceSettings
 from crm_pipelines.model.call import Call
-from crm_pipelines.model.errors import GoneError, Truncated
+from crm_pipelines.model.errors import GoneError, RetriableError, Truncated
 from crm_pipelines.model.source import Page, Place
 from crm_pipelines_tests.unit.scripted_org import (
     NO_JOB,
@@ -109,18 +109,61 @@ def test_a_list_that_goes_round_in_circles_is_told() -> None:
         list(read(org, [Range()]))
 
 
-def test_an_empty_job_needs_no_page() -> None:
-    org = Org(**ORDERED, poll=[job(0)])
+@pytest.mark.parametrize(("there", "told"), [(0, "0"), (0, None), (2, "2")])
+def test_a_job_that_says_it_is_empty_is_looked_at(there: int, told: str | None) -> None:
+    org = Org(**ORDERED, poll=[job(0)], page_0=[answered(csv(there), told)])
     (page,) = read(org, [Range()])
-    assert (rows_of(page), page.next_place) == (0, None)
-    assert org.asked == ["order", "poll", "delete"]
+    assert (rows_of(page), page.next_place) == (there, None)
+    assert org.asked == ["order", "poll", "page_0", "delete"]
 
 
 def test_a_job_that_vanishes_at_once_is_not_ordered_for_ever() -> None:
     org = Org(**ORDERED, poll=[NO_JOB])
     with pytest.raises(GoneError):
         list(read(org, [Range()]))
-    assert org.asked == ["order", "poll"]
+    assert org.asked == ["order", "poll"] * 2
+
+
+def test_a_job_that_vanishes_between_its_pages_is_ordered_again() -> None:
+    org = Org(
+        **ORDERED,
+        poll=[job(4)],
+        lists=[NO_JOB],
+        page_0=[answered(csv(2), "2", "x")],
+        page_x=[NO_JOB, answered(csv(2), "2")],
+    )
+    pages = list(read(org, [Range()]))
+    assert sum(map(rows_of, pages[-2:])) == 4
+    assert pages[-1].next_place is None
+    assert org.asked.count("order") == 2
+
+
+def test_a_page_that_names_itself_as_the_next_is_told() -> None:
+    org = Org(
+        **ORDERED,
+        poll=[job(None)],
+        lists=[NO_JOB],
+        page_0=[answered(csv(2), "2", "x")],
+        page_x=[answered(csv(2), "2", "x")],
+    )
+    with pytest.raises(Truncated, match="names itself"):
+        list(read(org, [Range()]))
+    assert restore(places[-1]) == [Range()]
+
+
+def test_where_lists_of_pages_are_in_trouble_locators_do() -> None:
+    trouble = RetriableError("Salesforce is in trouble")
+    org = Org(**ORDERED, poll=[job(3)], lists=[trouble], page_0=[answered(csv(3), "3")])
+    (page,) = read(org, [Range()])
+    assert rows_of(page) == 3
+
+
+@pytest.mark.parametrize("body", ["[]", "{}", "well", "", '{"id": null, "state": null}'])
+@pytest.mark.parametrize("step", ["order", "poll"])
+def test_an_answer_that_is_no_job_is_told(step: str, body: str) -> None:
+    org = Org(**{**ORDERED, "poll": [job(0)], step: [answered(body)]})
+    with pytest.raises(Truncated, match="not what its API promises"):
+        list(read(org, [Range()]))
 
 
 def test_a_page_is_asked_of_our_own_org() -> None:

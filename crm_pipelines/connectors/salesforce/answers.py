@@ -1,11 +1,13 @@
-"""What Salesforce's answers mean: errors by status and code, and the quota by header."""
+"""What Salesforce's answers mean: errors by status and code, the quota by header, good bodies."""
 
 from __future__ import annotations
 
 import json
 import re
+from typing import TypeVar
 
 import httpx
+import msgspec
 
 from crm_pipelines.model.call import Observation
 from crm_pipelines.model.errors import (
@@ -19,6 +21,7 @@ from crm_pipelines.model.errors import (
     NotApplied,
     RetriableError,
     TooWide,
+    Truncated,
 )
 from crm_pipelines.transport.answers import (
     ANY,
@@ -30,6 +33,8 @@ from crm_pipelines.transport.answers import (
     retry_after,
     says,
 )
+
+Shape = TypeVar("Shape")
 
 CROWD_WAIT = 20.0
 """Seconds; only calls that take longer than this count as concurrent ones."""
@@ -74,6 +79,12 @@ ROWS: tuple[Row, ...] = (
     ),
     Row("the quota is spent", ANY, says(DailyLimit, WORDS), {"REQUEST_LIMIT_EXCEEDED"}),
     Row("the bulk quota is spent", ANY, _bulk_quota, {"EXCEEDEDQUOTA"}),
+    Row(
+        "the bulk quota is spent, by its words",
+        ANY,
+        _bulk_quota,
+        when=lambda reply: "per 24 hrs has been" in reply.said,
+    ),
     Row("somebody holds the row", ANY, says(NotApplied, WORDS), {"UNABLE_TO_LOCK_ROW"}),
     Row("not there for now", ANY, _trouble, {"SERVER_UNAVAILABLE"}),
     Row("a mistake of theirs", ANY, _trouble, {"UNKNOWN_EXCEPTION"}),
@@ -159,6 +170,17 @@ def classify(response: httpx.Response) -> None:
     if response.status_code >= 300:
         reply = read(response)
         raise meaning(ROWS, reply).error(reply)
+
+
+def decoded(response: httpx.Response, shape: type[Shape]) -> Shape:
+    """The body of a good answer. Raises ``Truncated`` where it is not what the API promises."""
+    try:
+        return msgspec.json.decode(response.content, type=shape, strict=False)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise Truncated(
+            f"Salesforce's answer is not what its API promises ({error}): run the same command "
+            "again, and check SALESFORCE_INSTANCE_URL if that does not help"
+        ) from error
 
 
 def observe(response: httpx.Response) -> Observation:

@@ -15,6 +15,7 @@ from crm_pipelines.model.errors import (
     Blocked,
     FatalError,
     GoneError,
+    RetriableError,
     Truncated,
 )
 from crm_pipelines.model.source import Landing, Page, Place
@@ -57,7 +58,7 @@ class BulkQuery:
         self._empty, self._sized = empty, sized
         self._ranges: list[Range] = []
         self._divided = False
-        self._fresh: set[str] = set()
+        self._renewed: set[Range] = set()
 
     def pages(self, ranges: list[Range]) -> Iterator[Page]:
         """Every page that is still to come. A job that is gone is ordered again, once."""
@@ -68,9 +69,11 @@ class BulkQuery:
                 if self._finished():
                     yield from self._read()
             except GoneError:
-                if self._first.job in self._fresh:
+                again = self._first.anew()
+                if again in self._renewed:
                     raise
-                self._change_to(self._first.anew())
+                self._renewed.add(again)
+                self._change_to(again)
 
     @property
     def _first(self) -> Range:
@@ -80,7 +83,6 @@ class BulkQuery:
         for at, one in enumerate(self._ranges[:JOBS_AT_ONCE]):
             if not one.job and not (one.closing and at):
                 job = self._make(one)
-                self._fresh.add(job)
                 self._ranges[at] = one.change(job=job, version=self._version)
                 self._keep()
 
@@ -106,10 +108,7 @@ class BulkQuery:
     def _read(self) -> Iterator[Page]:
         """The pages of the first range, which then is no more."""
         one = self._first
-        if one.rows == 0:
-            self._ranges.pop(0)
-            yield self._page(self._empty())
-        elif self._is_listed():
+        if self._is_listed():
             yield from self._side_by_side()
         else:
             yield from self._one_by_one()
@@ -128,7 +127,7 @@ class BulkQuery:
                 addresses, more = self._results.first_addresses(one.job, one.version)
             except (BadCredentials, Blocked):
                 raise
-            except (FatalError, Truncated) as error:
+            except (FatalError, RetriableError) as error:
                 LOG.info(f"Result pages of {one.job} come one by one: {error}")
         listed = bool(addresses)
         self._change_to(
@@ -169,6 +168,8 @@ class BulkQuery:
         while True:
             one = self._first
             page = self._results.behind(one.job, one.version, one.locator)
+            if page.locator and page.locator == one.locator:
+                raise self._give_up(one, "has a result page that names itself as the next")
             self._ranges[0] = one.change(locator=page.locator, seen=one.seen + page.rows)
             if not page.locator:
                 yield from self._last(page.landing)
@@ -187,11 +188,15 @@ class BulkQuery:
             )
             self._change_to(again)
         else:
-            self._change_to(one.anew())
-            raise Truncated(
-                f"Salesforce's job {one.job} made {one.rows} rows, but its result pages hold "
-                f"{one.seen}: nothing was changed here; run the same command again, it asks anew"
-            )
+            raise self._give_up(one, f"made {one.rows} rows, but its result pages hold {one.seen}")
+
+    def _give_up(self, one: Range, why: str) -> Truncated:
+        """A job whose results make no sense is asked anew, by the next run."""
+        self._change_to(one.anew())
+        return Truncated(
+            f"Salesforce's job {one.job} {why}: nothing was changed here; run the same command "
+            "again, it asks anew"
+        )
 
     def _page(self, records: pa.Table | Landing) -> Page:
         return Page(records, store(self._ranges), f"{WAY} in ranges" if self._divided else WAY)

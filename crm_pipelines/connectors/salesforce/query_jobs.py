@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 
+import msgspec
+
+from crm_pipelines.connectors.salesforce.answers import decoded
 from crm_pipelines.connectors.salesforce.polling import pauses
 from crm_pipelines.connectors.salesforce.settings import SalesforceSettings
 from crm_pipelines.model.call import Call
@@ -23,6 +25,16 @@ class JobFailed(FatalError):
         self.too_wide = too_wide
 
 
+class _Ordered(msgspec.Struct):
+    id: str
+
+
+class _Seen(msgspec.Struct, rename="camel"):
+    state: str
+    number_records_processed: int | None = None
+    error_message: str | None = None
+
+
 class QueryJobs:
     """The query jobs of one org. A job's version is the one that it was ordered with."""
 
@@ -37,7 +49,7 @@ class QueryJobs:
             json={"operation": operation, "query": soql},
             safe=True,  # a job that was made twice is only a job nobody reads
         )
-        return str(json.loads(self._door.send(call).content)["id"])
+        return decoded(self._door.send(call), _Ordered).id
 
     def wait(self, job: str, version: str) -> int | None:
         """Until a job is done; how many rows it says it has, ``None`` if it does not say.
@@ -48,13 +60,12 @@ class QueryJobs:
         waits = pauses()
         while True:
             time.sleep(next(waits))
-            state = json.loads(self._door.send(Call("GET", _path(job, version))).content)
-            if state["state"] == "JobComplete":
-                rows = state.get("numberRecordsProcessed")
-                return None if rows is None else int(rows)
-            if state["state"] in ("Failed", "Aborted"):
-                why = state.get("errorMessage") or "no reason given"
-                words = f"Salesforce's job {job} is {state['state'].lower()}: {why}"
+            seen = decoded(self._door.send(Call("GET", _path(job, version))), _Seen)
+            if seen.state == "JobComplete":
+                return seen.number_records_processed
+            if seen.state in ("Failed", "Aborted"):
+                why = seen.error_message or "no reason given"
+                words = f"Salesforce's job {job} is {seen.state.lower()}: {why}"
                 raise JobFailed(words, too_wide=bool(_TOO_WIDE.search(why)))
             if time.monotonic() > give_up_at:
                 raise FatalError(

@@ -51,7 +51,7 @@ class BulkQuery:
         most = self._company.limits["bulk_query_jobs_daily"]
         if self._jobs.made_today("query") >= most:
             message = f"Max bulk v2 query jobs ({most}) per 24 hrs has been reached ({most + 21})"
-            raise Problem(400, "EXCEEDEDQUOTA", message)
+            raise Problem(400, "LIMIT_EXCEEDED", message)
         plan = self._plan(soql, operation)
         now = self._company.stamp().replace("Z", "+0000")
         shown = {

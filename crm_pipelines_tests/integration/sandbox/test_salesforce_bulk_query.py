@@ -264,7 +264,7 @@ def test_so_many_jobs_a_day(org: Org) -> None:
     org.limit(bulk_query_jobs_daily=1)
     org.job("SELECT Id FROM Contact")
     wish = {"operation": "query", "query": "SELECT Id FROM Contact"}
-    assert org.refused("POST", "/jobs/query", json=wish)[1] == "EXCEEDEDQUOTA"
+    assert org.refused("POST", "/jobs/query", json=wish)[1] == "LIMIT_EXCEEDED"
 
 
 def test_locators_of_other_jobs_lead_nowhere(org: Org) -> None:
