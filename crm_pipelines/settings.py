@@ -103,6 +103,7 @@ class Settings(BaseModel):
     trusted_proxies: Annotated[str, AfterValidator(_proxies)] = Field(
         "127.0.0.1,::1", alias="CRM_GATEWAY_TRUSTED_PROXIES"
     )
+    keep_days: int = Field(90, alias="CRM_KEEP_DAYS", ge=7, le=36_500)
     spool_bytes: int = Field(1 << 30, alias="CRM_SPOOL_BYTES", ge=1 << 20)
     ui_port: Port = Field(3000, alias="CRM_UI_PORT")
     sync_every_minutes: Annotated[int, AfterValidator(_interval)] = Field(

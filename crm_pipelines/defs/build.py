@@ -20,6 +20,7 @@ from crm_pipelines.defs.names import Names
 from crm_pipelines.defs.push import push_definitions
 from crm_pipelines.defs.resources import resources
 from crm_pipelines.defs.resume import resume_sensor
+from crm_pipelines.defs.retention import retention_job, retention_schedule
 from crm_pipelines.defs.schema_check import schema_check
 from crm_pipelines.defs.stages import stage_definitions
 from crm_pipelines.defs.sweep import sweep_schedule
@@ -51,6 +52,8 @@ def build_definitions(wiring: Wiring) -> dg.Definitions:
     inbox = inbox_definitions(wiring, accounts, names)
     webhooks = webhook_definitions(wiring, jobs, mirrors)
     stages = stage_definitions(wiring, accounts, names)
+    work = [*push.jobs, *inbox.jobs, *webhooks.jobs, *stages.jobs]
+    retention = retention_job(wiring.settings.keep_days, [job.name for job in work])
     return dg.Definitions(
         assets=[
             *(source_asset(account, names) for account in accounts),
@@ -65,14 +68,7 @@ def build_definitions(wiring: Wiring) -> dg.Definitions:
             *(schema_check(key, *mirror) for key, mirror in mirrors.items()),
             *(completeness_check(key, *mirror) for key, mirror in windowed.items()),
         ],
-        jobs=[
-            *jobs.values(),
-            *census.values(),
-            *push.jobs,
-            *inbox.jobs,
-            *webhooks.jobs,
-            *stages.jobs,
-        ],
+        jobs=[*jobs.values(), *census.values(), *work, retention],
         schedules=[
             *(
                 sync_schedule(crm, job, every, _streams_of(crm, mirrors))
@@ -86,6 +82,7 @@ def build_definitions(wiring: Wiring) -> dg.Definitions:
             ),
             *push.schedules,
             *webhooks.schedules,
+            retention_schedule(retention),
         ],
         sensors=[
             resume_sensor(wiring, jobs, mirrors),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -18,6 +18,14 @@ if TYPE_CHECKING:
 
 Record = Mapping[str, Any]
 """A record in the shape that the CRM's API has for it."""
+
+
+AHEAD = timedelta(minutes=5)
+"""Clocks differ, but not by more: whatever is said to be later than that has a wrong time."""
+
+SURE = timedelta(days=6)
+"""What was applied since a delivery came is known for at least so long (see ``store.retention``);
+a CRM goes on trying for minutes."""
 
 
 class Action(StrEnum):
@@ -60,9 +68,10 @@ class Event:
 
     ``at`` is when it happened by the CRM's clock, finer than the record's own stamp. ``record``
     is the state after it in the API's own shape, and ``exact`` whether nothing of it had to be
-    guessed: else the record has to be asked for. ``previous`` holds the old values of what
-    changed, or the last state of what was deleted, as far as they can be read. An empty
-    ``merged_into`` says that it went into another record, but not into which.
+    guessed: else the record has to be asked for, as it has where the event is not ``timely``: its
+    time is impossible, or it is so old that newer ones may be forgotten. ``previous`` holds the
+    old values of what changed, or the last state of what was deleted, as far as they can be read.
+    An empty ``merged_into`` says that it went into another record, but not into which.
     """
 
     delivery: int
@@ -72,6 +81,7 @@ class Event:
     at: datetime
     record: Record | None = None
     exact: bool = False
+    timely: bool = True
     previous: Record = field(default_factory=dict)
     merged_into: str | None = None
     merged_from: str | None = None

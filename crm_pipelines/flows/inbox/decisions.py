@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from crm_pipelines.flows.inbox.batches import Checked, Record
 from crm_pipelines.model.connector import Account
-from crm_pipelines.model.event import Action, Event, Events, EventStream
+from crm_pipelines.model.event import AHEAD, Action, Event, Events, EventStream
 from crm_pipelines.model.stream import Stream
 from crm_pipelines.store import inbox as store
 from crm_pipelines.store.database import Database
@@ -155,11 +155,12 @@ def _is_news(
     event: Event, stream: Stream | None, row: Row | None, usual: Collection[str] | None
 ) -> bool:
     """Strictly newer than what is here: stamps may count in seconds. A payload that lacks custom
-    fields, or has others than the records that are here, leaves something open."""
+    fields, or has others than the records that are here, leaves something open, as does a stamp
+    from the future: no later state would count against it."""
     assert stream is not None and event.record is not None
     stamp = event.record.get(str(stream.stamp))
     stamped_at = moment(stamp)
-    if stamped_at is None:
+    if stamped_at is None or stamped_at > event.at + AHEAD:
         return False
     if row is not None and (row.buried or row.stamp is None or row.stamp >= stamped_at):
         return False

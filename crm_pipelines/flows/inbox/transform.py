@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection
+from dataclasses import replace
+from datetime import UTC, datetime
 
 from crm_pipelines.flows.inbox.batches import Batch, Understood, Unread
-from crm_pipelines.model.event import Event, Events, Poison, Unheard
+from crm_pipelines.model.event import AHEAD, SURE, Event, Events, Incoming, Poison, Unheard
 
 LOG = logging.getLogger("crm_pipelines.inbox")
 
@@ -18,7 +20,7 @@ def transform(batch: Batch, known: Events, mirrored: Collection[str]) -> Underst
     unheard: dict[int, Unread] = {}
     for incoming in batch.deliveries:
         try:
-            event = known.read(incoming)
+            event = dated(known.read(incoming), incoming)
         except Poison as error:
             poison[incoming.id] = str(error)
         except Unheard as error:
@@ -34,3 +36,13 @@ def transform(batch: Batch, known: Events, mirrored: Collection[str]) -> Underst
             words = f"the stream {stream} is not among those that the settings ask for"
             unheard[incoming.id] = Unread(words, event.object, event.action.value, event.version)
     return Understood(tuple(events), poison, unheard)
+
+
+def dated(event: Event, incoming: Incoming) -> Event:
+    """With a time that can be: whatever happens has happened when we are told.
+
+    One from the future would make all that comes after it stale.
+    """
+    if event.at > incoming.received_at + AHEAD:
+        return replace(event, at=incoming.received_at, timely=False)
+    return replace(event, timely=datetime.now(UTC) - incoming.received_at < SURE)

@@ -42,7 +42,7 @@ def validate(
             stale.update(event.delivery for event in events)
             continue
         leading.add(first.delivery)
-        if _is_doubtful(events, last):
+        if not first.timely or _is_doubtful(events, last):
             doubtful.add(first.delivery)
     sighted, held = sight(understood.events, known, questions)
     echoes, early = recognise(sighted)
