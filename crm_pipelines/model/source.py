@@ -37,9 +37,9 @@ class Landing(Protocol):
 class Page:
     """Some records as they came, and the place behind them (``None``: that was the last page).
 
-    ``records`` is a table or the landing that holds them: either one ``_raw`` column of JSON
-    texts or one text column per CRM field. ``way`` says in words how it was asked for, where a
-    connector has a choice.
+    ``records`` is a table or the landing that holds them: one ``_raw`` column of JSON texts, one
+    ``_line`` column of CSV (see ``csv_lines``), or one text column per CRM field. ``way`` says in
+    words how it was asked for, where a connector has a choice.
     """
 
     records: pa.Table | Landing

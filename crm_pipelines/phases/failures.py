@@ -7,6 +7,7 @@ import json
 import msgspec
 import pyarrow as pa
 
+from crm_pipelines.model.csv_lines import LINE, to_texts
 from crm_pipelines.model.source import RAW
 from crm_pipelines.model.stream import KEY
 from crm_pipelines.phases.records import PROBLEMS
@@ -35,7 +36,16 @@ def as_failures(failed: pa.Table, raw: pa.Table) -> pa.Table:
 def _texts(raw: pa.Table) -> list[str]:
     if RAW in raw.column_names:
         return [text.decode(errors="replace") for text in raw.column(RAW).to_pylist()]
-    return [msgspec.json.encode(row).decode() for row in raw.to_pylist()]
+    return [msgspec.json.encode(row).decode() for row in _rows(raw)]
+
+
+def _rows(raw: pa.Table) -> list[dict[str, str | None]]:
+    """By the CRM's own names; a line that cannot be taken apart stays one."""
+    texts, broken = to_texts(raw) if LINE in raw.column_names else (raw, {})
+    rows: list[dict[str, str | None]] = texts.to_pylist()
+    for row in broken:
+        rows[row] = {"*": raw.column(LINE)[row].as_py()}
+    return rows
 
 
 def as_raw(records: list[str], *, as_json: bool) -> pa.Table:

@@ -9,6 +9,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from crm_pipelines.model.csv_lines import LINE, to_texts, values_of
 from crm_pipelines.model.manifest import Chunk, Manifest
 from crm_pipelines.model.source import RAW
 from crm_pipelines.model.stream import KEY, Field, Type
@@ -60,8 +61,8 @@ def _transform(
 ) -> _Done:
     records, fields, members = staging.read(chunk), manifest.fields, Members()
     digests = digest(records, [one.source for one in fields])
-    keys = _keys(records, fields) if held else None
-    rows = held.news(keys, digests) if held and keys is not None else None
+    keys = keys_of(records, fields)
+    rows = held.news(keys, digests) if held and not keys.null_count else None
     unchanged = None
     if rows is not None:
         known = pa.table({KEY: _without(keys, rows)})
@@ -76,19 +77,19 @@ def _transform(
     return _Done(staging.write(manifest.key, PHASE, number, table), unchanged, nuls, members)
 
 
-def _keys(records: pa.Table, fields: tuple[Field, ...]) -> pa.Array | None:
-    """As texts; ``None`` for a chunk in which some record has none."""
-    key = next(one for one in fields if one.name == KEY)
-    found, _ = to_table(records, (key,))
-    if PROBLEMS in found.column_names or found.column(KEY).null_count:
-        return None
-    return whole(found.column(KEY)).cast(pa.string())
-
-
 def _without(values: pa.Array, rows: pa.Array) -> pa.Array:
     """All but those at these places."""
     places = pa.array(range(len(values)), pa.int64())
     return values.filter(pc.invert(pc.is_in(places, rows)))
+
+
+def keys_of(records: pa.Table, fields: tuple[Field, ...]) -> pa.Array:
+    """The keys of a fetched chunk, as texts; null for a record that has none of its type."""
+    key = next(one for one in fields if one.name == KEY)
+    if LINE in records.column_names:
+        records = pa.table({key.source: values_of(records, key.source)})
+    found, _ = to_table(records, (key,))
+    return whole(found.column(KEY)).cast(pa.string())
 
 
 def to_table(
@@ -105,7 +106,11 @@ def to_table(
         columns, problems = to_columns(raw, fields, members.unread)
         members.see_custom(columns, fields)
     else:
-        columns, problems = dict(_by_header(records, fields)), {}
+        texts, problems = records, {}
+        if LINE in records.column_names:
+            texts, broken = to_texts(records)
+            problems = {row: {"*": reason} for row, reason in broken.items()}
+        columns = dict(_by_header(texts, fields))
     typed: dict[str, pa.Array] = {}
     stripped = 0
     for field in fields:

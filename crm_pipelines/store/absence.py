@@ -22,9 +22,11 @@ def note_seen(connection: Connection, target: Target, keys: list[str] | str) -> 
 def bury_missing(connection: Connection, target: Target, *, preview: bool = False) -> int:
     """Tombstone what was not seen; how many rows."""
     scope = sql.SQL(literal(target.stream.scope))
-    burying = statement("count_missing" if preview else "bury_missing", target, scope=scope)
-    cursor = connection.execute(burying, target.parameters)
-    if preview:
-        row = cursor.fetchone()
-        return int(row["missing"]) if row else 0
-    return cursor.rowcount
+    counting = statement("count_missing", target, scope=scope)
+    row = connection.execute(counting, target.parameters).fetchone()
+    missing = int(row["missing"]) if row else 0
+    if preview or not missing:
+        return missing
+    return connection.execute(
+        statement("bury_missing", target, scope=scope), target.parameters
+    ).rowcount

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
@@ -14,6 +14,9 @@ from crm_pipelines.model.listing import Listing
 from crm_pipelines.model.stream import Stream
 from crm_pipelines.store.database import Connection, Database
 from crm_pipelines.store.queries import query
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 @dataclass(frozen=True)
@@ -47,13 +50,14 @@ class Ours:
         table = f'"{self.account.crm}"."{self.stream.table_name}"'
         return bool(self.database.run("census.exists", {"table": table})[0]["made"])
 
-    def unseen(self, shown: Iterable[str], started_at: datetime, most: int) -> list[str]:
+    def unseen(self, shown: Iterable[pa.Array], started_at: datetime, most: int) -> list[str]:
         """Ids of some live rows that were not shown, as texts, and not written since then."""
+        from crm_pipelines.store.spelling import array_literal
+
         with self.database.transaction() as connection:
             self._run(connection, "shown")
-            with connection.cursor().copy("COPY shown FROM STDIN") as copy:
-                for identity in shown:
-                    copy.write_row((identity,))
+            for keys in shown:
+                connection.execute(query("census.show"), {"keys": array_literal(keys)})
             rows = self._run(connection, "unseen", started_at=started_at, most=most)
         return [row["id"] for row in rows]
 

@@ -9,6 +9,7 @@ from itertools import pairwise
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from crm_pipelines.model.csv_lines import LINE, names_of
 from crm_pipelines.model.source import RAW
 
 DIGEST = "_digest"
@@ -31,10 +32,14 @@ _HASHED = (1 << 56) - 1
 def digest(records: pa.Table, sources: Sequence[str]) -> pa.Array:
     """A number for each record of a fetched chunk: equal records have equal numbers.
 
-    Of a record in columns, those of these names count, in this order.
+    Of a record in columns, those of these names count, in this order. A line counts as it is,
+    together with what its values are called.
     """
     if RAW in records.column_names:
         return _numbers(_whole(records.column(RAW)))
+    if LINE in records.column_names:
+        lines = _numbers(_whole(records.column(LINE)))
+        return salted(lines, salt_of(names_of(records)) & _HASHED)
     there = set(records.column_names)
     missing = pa.nulls(records.num_rows, pa.string())
     columns = [_whole(records.column(name)) if name in there else missing for name in sources]

@@ -33,7 +33,7 @@ def read(org: Org, ranges: list[Range], size: int = 2) -> Iterator[Page]:
     door: Any = org
     return BulkQuery(
         QueryJobs(door, settings),
-        ResultPages(door, Floor, size),
+        ResultPages(door, Floor, (), size),
         version="64.0",
         order=lambda _: QueryJobs(door, settings).order("SELECT Id FROM Contact", "query"),
         divide=lambda one: [one],

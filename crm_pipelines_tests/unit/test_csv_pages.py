@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from crm_pipelines.connectors.salesforce import csv_pages
 from crm_pipelines.connectors.salesforce.csv_pages import LONGEST, whole_records
 from crm_pipelines.connectors.salesforce.csv_pages import read_page as read_tables
+from crm_pipelines.model.csv_lines import to_texts
 from crm_pipelines.model.errors import Truncated
 
 marks = st.sampled_from(['"', '""', "\n", "\r\n", "\r", ",", '",', '"\n', '\n"', "\0", "é", "a"])
@@ -36,15 +37,24 @@ class Pieces(httpx.SyncByteStream):
             yield self._body[at : at + self._size]
 
 
-def read_page(response: httpx.Response) -> pa.Table:
-    return pa.concat_tables(read_tables(response))
+def read_page(response: httpx.Response, *asked: str) -> pa.Table:
+    texts, broken = to_texts(pa.concat_tables(read_tables(response, asked)))
+    assert not broken
+    return texts
 
 
 def page(
-    body: bytes | str, size: int = 7, records: object = None, *, packed: bool = False
+    body: bytes | str,
+    size: int = 7,
+    records: object = None,
+    *,
+    packed: bool = False,
+    framed: bool = False,
 ) -> httpx.Response:
     raw = body.encode() if isinstance(body, str) else body
     headers = {} if records is None else {"Sforce-NumberOfRecords": str(records)}
+    if framed:
+        headers["Content-Length"] = str(len(raw))
     if packed:
         headers["Content-Encoding"] = "gzip"
     return httpx.Response(200, stream=Pieces(raw, size), headers=headers)
@@ -83,6 +93,43 @@ def test_the_header_alone_is_an_empty_page() -> None:
 
 def test_a_byte_order_mark_is_no_part_of_a_name() -> None:
     assert read_page(page(b"\xef\xbb\xbf" + spelled([]).encode())).column_names[0] == "Id"
+
+
+def test_names_know_no_case() -> None:
+    found = read_page(page('"ID","name","Else"\n"1","a","b"\n'), "Id", "Name")
+    assert found.to_pylist() == [{"Id": "1", "Name": "a", "Else": "b"}]
+
+
+@pytest.mark.parametrize(
+    ("header", "words"),
+    [('"Id"', "lacks Name, Note"), ('"Note","Name"', "lacks Id"), ("Id,Name,Note,NAME", "same")],
+)
+def test_every_column_that_was_asked_for_is_there_once(header: str, words: str) -> None:
+    with pytest.raises(Truncated, match=words):
+        read_page(page(f"{header}\n"), "Id", "Name", "Note")
+
+
+def test_no_records_need_no_header() -> None:
+    assert list(read_tables(page("", records=0), ["Id"])) == []
+    with pytest.raises(Truncated, match="without a header"):
+        list(read_tables(page("", records=None), ["Id"]))
+
+
+def test_the_last_value_is_whole_where_the_whole_body_is_known_to_be() -> None:
+    body = "Id,Name\n1,a\n2,b"
+    assert read_page(page(body, framed=True)).column("Name").to_pylist() == ["a", "b"]
+    assert read_page(page(pack(body.encode()), packed=True)).column("Name").to_pylist() == [
+        "a",
+        "b",
+    ]
+    with pytest.raises(Truncated, match="in the middle"):
+        read_page(page(body))
+
+
+@pytest.mark.parametrize("last", ['"2"', '"2","b","c"', "2"])
+def test_the_last_record_has_all_its_values(last: str) -> None:
+    with pytest.raises(Truncated, match="instead of 2"):
+        read_page(page(f'"Id","Name"\n"1","a"\n{last}', framed=True))
 
 
 WHOLE = spelled([("1", "a", "x"), ("2", "b\nc", "y"), ("3", "d", "z")])
@@ -131,9 +178,9 @@ def test_many_blocks_are_one_page() -> None:
     table = [(str(n), 'a "b"\n' * (n % 50), "\n" * (n % 7)) for n in range(60_000)]
     text = spelled(table).encode()
     assert len(text) > 5 * csv_pages.BLOCK
-    tables = list(read_tables(page(pack(text), 1 << 16, len(table), packed=True)))
+    tables = list(read_tables(page(pack(text), 1 << 16, len(table), packed=True), ["Id"]))
     assert len(tables) > 5
-    found = pa.concat_tables(tables)
+    found, _ = to_texts(pa.concat_tables(tables))
     assert found.column("Id").to_pylist() == [row[0] for row in table]
     assert found.column("Name").to_pylist() == [row[1] or None for row in table]
     assert found.column("Note").to_pylist() == [row[2] or None for row in table]

@@ -40,13 +40,23 @@ SELECT id::text AS id, theirs, ours,
 SELECT to_regclass(%(table)s) IS NOT NULL AS made;
 
 -- name: shown
--- What a full sync was shown, as texts: records without a usable id are among them.
+-- What a full sync was shown, as texts.
 CREATE TEMPORARY TABLE shown (id text) ON COMMIT DROP;
 
+-- name: show
+-- Some of it.
+INSERT INTO shown SELECT unnest(%(keys)s::text[]);
+
 -- name: unseen
--- Some of the live rows that a full sync was not shown and that nobody wrote since it began.
-SELECT t.id::text AS id FROM {table} AS t
- WHERE t.workspace_id = %(workspace)s AND t._deleted_at IS NULL AND ({scope})
-   AND t._synced_at < %(started_at)s
-   AND NOT EXISTS (SELECT FROM shown AS s WHERE s.id = t.id::text)
+-- Some of the live rows that a full sync was not shown and that nobody wrote since it began. All
+-- keys are compared in the index; rows are looked up for the few that are left.
+WITH left_out AS MATERIALIZED (
+    SELECT t.id FROM {table} AS t
+     WHERE t.workspace_id = %(workspace)s
+       AND NOT EXISTS (SELECT FROM shown AS s WHERE s.id = t.id::text)
+)
+SELECT t.id::text AS id
+  FROM left_out AS o, LATERAL (
+       SELECT * FROM {table} AS t WHERE t.workspace_id = %(workspace)s AND t.id = o.id LIMIT 1) AS t
+ WHERE t._deleted_at IS NULL AND ({scope}) AND t._synced_at < %(started_at)s
  ORDER BY random() LIMIT %(most)s;

@@ -182,8 +182,13 @@ UPDATE {table} AS t
    AND NOT EXISTS (SELECT FROM seen WHERE seen.id = t.id);
 
 -- name: count_missing
--- How many tombstones the statement above would set.
-SELECT count(*) AS missing FROM {table} AS t
- WHERE t.workspace_id = %(workspace)s AND t._deleted_at IS NULL AND ({scope})
-   AND t._synced_at < %(started_at)s
-   AND NOT EXISTS (SELECT FROM seen WHERE seen.id = t.id);
+-- How many tombstones the statement above would set. All keys are compared in the index; rows are
+-- looked up for the few that are left.
+WITH left_out AS MATERIALIZED (
+    SELECT t.id FROM {table} AS t
+     WHERE t.workspace_id = %(workspace)s AND NOT EXISTS (SELECT FROM seen WHERE seen.id = t.id)
+)
+SELECT count(*) AS missing
+  FROM left_out AS o, LATERAL (
+       SELECT * FROM {table} AS t WHERE t.workspace_id = %(workspace)s AND t.id = o.id LIMIT 1) AS t
+ WHERE t._deleted_at IS NULL AND ({scope}) AND t._synced_at < %(started_at)s;

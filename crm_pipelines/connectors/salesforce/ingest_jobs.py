@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from crm_pipelines.connectors.salesforce.csv_pages import read_page
 from crm_pipelines.connectors.salesforce.polling import pauses
 from crm_pipelines.model.call import Call
+from crm_pipelines.model.csv_lines import to_texts
 from crm_pipelines.model.errors import CrmError, FatalError, GoneError, OutcomeUnknown, Truncated
 from crm_pipelines.model.writing import Operation, Writing
 from crm_pipelines.transport.door import Door
@@ -99,8 +100,11 @@ class Jobs:
         def read(response: httpx.Response) -> None:
             nonlocal found
             chunks = [found.slice(0, 0)]
-            for records in read_page(response):
-                chosen = records.select(list(columns.values()))
+            for records in read_page(response, list(columns.values())):
+                texts, broken = to_texts(records)
+                if broken:
+                    raise Truncated(f"{which} of the job {job} has rows of another length")
+                chosen = texts.select(list(columns.values()))
                 chunks.append(chosen.rename_columns(list(columns)))
             found = pa.concat_tables(chunks)
             if rows not in (None, found.num_rows):

@@ -127,10 +127,10 @@ class Reading:
             asked = soql.select(self.sobject, self.fields, within(one))
             return jobs.order(asked, soql.resource(self.fields))
 
-        size = self.part.page_size
+        names, size = [field.source for field in self.fields], self.part.page_size
         return BulkQuery(
             jobs,
-            ResultPages(self.door, self.land, size or self.settings.page_rows),
+            ResultPages(self.door, self.land, names, size or self.settings.page_rows),
             version=self.settings.api_version,
             order=order,
             divide=lambda one: self._divided(within(one), 2),

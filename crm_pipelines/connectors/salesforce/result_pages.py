@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -44,13 +44,15 @@ class ResultPage:
     locator: str
     rows: int
 
-    def __init__(self, land: Callable[[], Landing], left: threading.Event) -> None:
-        self._land, self._left = land, left
+    def __init__(
+        self, land: Callable[[], Landing], names: Sequence[str], left: threading.Event
+    ) -> None:
+        self._land, self._names, self._left = land, names, left
 
     def read(self, response: httpx.Response) -> None:
         """Raises ``Truncated`` when the page is not whole."""
         self.landing, self.rows = self._land(), 0
-        for records in read_page(response):
+        for records in read_page(response, self._names):
             if self._left.is_set():
                 raise Abandoned
             self.rows += records.num_rows
@@ -60,11 +62,13 @@ class ResultPage:
 
 
 class ResultPages:
-    """Pages of jobs, each a landing of ``land``. ``size`` is how many records one may have that
-    is asked for by locator."""
+    """Pages of jobs, each a landing of ``land``. ``names`` are the columns that were asked for,
+    ``size`` is how many records a page may have that is asked for by locator."""
 
-    def __init__(self, door: Door, land: Callable[[], Landing], size: int) -> None:
-        self._door, self._land, self.size = door, land, size
+    def __init__(
+        self, door: Door, land: Callable[[], Landing], names: Sequence[str], size: int
+    ) -> None:
+        self._door, self._land, self._names, self.size = door, land, names, size
         self.left = threading.Event()
 
     def behind(self, job: str, version: str, locator: str) -> ResultPage:
@@ -85,7 +89,7 @@ class ResultPages:
         return self.addresses(f"{_path(job, version)}/resultPages")
 
     def _fetch(self, call: Call) -> ResultPage:
-        page = ResultPage(self._land, self.left)
+        page = ResultPage(self._land, self._names, self.left)
         self._door.fetch(call, page.read)
         return page
 

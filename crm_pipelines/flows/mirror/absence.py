@@ -6,18 +6,21 @@ tombstone, so a sample of it is looked up by id first, in the fetch, where calls
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from typing import TYPE_CHECKING
 
 from crm_pipelines.model.connector import Account
 from crm_pipelines.model.errors import Truncated
 from crm_pipelines.model.manifest import Manifest
-from crm_pipelines.model.source import RAW, Source
+from crm_pipelines.model.source import Source
 from crm_pipelines.model.stream import Stream
 from crm_pipelines.store.census import Ours
 from crm_pipelines.store.database import Database
 from crm_pipelines.store.staging import Staging
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 SAMPLE = 100
 """As many ids as fit one call."""
@@ -39,7 +42,7 @@ def confirm_absence(
     ours = Ours(database, account, stream)
     if not ours.exists():
         return 0
-    unseen = ours.unseen(_ids(manifest, stream, staging), manifest.started_at, SAMPLE)
+    unseen = ours.unseen(_ids(manifest, staging), manifest.started_at, SAMPLE)
     if not unseen:
         return 0
     with closing(open_source()) as source:
@@ -53,12 +56,9 @@ def confirm_absence(
     return len(unseen)
 
 
-def _ids(manifest: Manifest, stream: Stream, staging: Staging) -> Iterator[str]:
-    key = stream.key.source
+def _ids(manifest: Manifest, staging: Staging) -> Iterator[pa.Array]:
+    """Chunk by chunk."""
+    from crm_pipelines.phases.transform import keys_of
+
     for chunk in manifest.raw:
-        records = staging.read(chunk)
-        if RAW in records.column_names:
-            for text in records.column(RAW).to_pylist():
-                yield str(json.loads(text).get(key))
-        else:
-            yield from records.column(key).to_pylist()
+        yield keys_of(staging.read(chunk), manifest.fields).drop_null()
