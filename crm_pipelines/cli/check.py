@@ -48,7 +48,11 @@ def check(
         home.bring_up_to_date(ready.wiring.database)
         for account in choose_accounts(ready.wiring, crm, workspace):
             try:
-                found.append(ready.wiring.check_up(account))
+                one = ready.wiring.check_up(account)
+                found.append(one)
+                for stream, why in one.refused.items():
+                    worst = Exit.WRONG_USE
+                    _complain(account, f"{stream}: {why}")
             except BudgetSpent as error:
                 worst = worst or Exit.PAUSED
                 _complain(account, f"{error}; goes on at {error.resumes_at:%Y-%m-%d %H:%M} UTC")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from crm_pipelines.budget.ledger import Ledgers
 from crm_pipelines.model.connector import Account
+from crm_pipelines.model.errors import BadCredentials, Blocked, FatalError
 from crm_pipelines.model.priority import Priority
 from crm_pipelines.model.source import Source
 from crm_pipelines.model.stream import Stream
@@ -39,7 +40,10 @@ class StreamEstimate:
 
 @dataclass(frozen=True)
 class Checkup:
-    """What was found; ``sample_of`` names the stream that ``sample`` is a record of."""
+    """What was found; ``sample_of`` names the stream that ``sample`` is a record of.
+
+    ``refused`` says why, of streams that the CRM tells nothing of.
+    """
 
     workspace: str
     crm: str
@@ -48,6 +52,7 @@ class Checkup:
     streams: list[StreamEstimate]
     sample_of: str | None = None
     sample: Mapping[str, Any] | None = None
+    refused: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def calls(self) -> int:
@@ -72,19 +77,27 @@ def check_up(account: Account, database: Database, budget: Ledgers) -> Checkup:
     )
     purse.forgive()
     estimates: list[StreamEstimate] = []
+    refused: dict[str, str] = {}
     sample: tuple[str, Mapping[str, Any]] | None = None
     with closing(account.open(purse)) as source:
         who = source.introduce()
         with vital_signs(database) as signs:
             speeds = signs.speeds(account.workspace, account.crm)
         for stream in account.streams:
-            probe = source.probe(stream, sample=sample is None)
+            try:
+                probe = source.probe(stream, sample=sample is None)
+            except (BadCredentials, Blocked):
+                raise
+            except FatalError as error:
+                refused[stream.name] = str(error)
+                continue
             if sample is None and probe.sample:
                 sample = stream.name, probe.sample
             estimates.append(_estimate(source, stream, probe.records, probe.exact, speeds))
     with vital_signs(database) as signs:
         left = budget_of(signs, account)
-    return Checkup(account.workspace, account.crm, who, left, estimates, *(sample or (None, None)))
+    of, record = sample or (None, None)
+    return Checkup(account.workspace, account.crm, who, left, estimates, of, record, refused)
 
 
 def _estimate(

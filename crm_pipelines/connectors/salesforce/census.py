@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import msgspec
+
+from crm_pipelines.connectors.salesforce.answers import decoded
 from crm_pipelines.connectors.salesforce.streams import SalesforceStream
 from crm_pipelines.model.call import Call
 from crm_pipelines.model.listing import Listing
@@ -20,6 +22,12 @@ MOST_DAYS = 400
 
 IDS_PER_QUERY = 200
 DAY = timedelta(days=1)
+
+
+class _Rows(msgspec.Struct):
+    records: list[dict[str, Any]]
+    done: bool
+    following: str = msgspec.field(default="", name="nextRecordsUrl")
 
 
 class Census:
@@ -61,7 +69,7 @@ class Census:
     def count_by_day(self, first_of_ours: date | None = None) -> dict[date, int]:
         """Live records by the day of their stamp, from the oldest (or that day) to today's."""
         oldest = self._query(f"SELECT MIN({self._stamp}) oldest FROM {self._sobject}")  # noqa: S608
-        text = next(oldest)["oldest"]
+        text = next(oldest, {}).get("oldest")
         if text is None:
             return {}
         day = min(_moment(text).date(), first_of_ours or date.max)
@@ -88,11 +96,11 @@ class Census:
     def _query(self, soql: str) -> Iterator[dict[str, Any]]:
         call = Call("GET", self._path, {"q": soql})
         while True:
-            page = json.loads(self._door.send(call).content)
-            yield from page["records"]
-            if page["done"]:
+            page = decoded(self._door.send(call), _Rows)
+            yield from page.records
+            if page.done:
                 return
-            call = Call("GET", page["nextRecordsUrl"])
+            call = Call("GET", page.following)
 
 
 def _spans(days: Iterable[date]) -> Iterator[tuple[date, date]]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
+from crm_pipelines.connectors.salesforce.answers import decoded
 from crm_pipelines.connectors.salesforce.streams import SalesforceStream, snake_case
 from crm_pipelines.model.errors import FatalError, GoneError
 from crm_pipelines.model.stream import Field, Type, free_name
@@ -40,6 +42,10 @@ STAMPS = ("SystemModstamp", "LastModifiedDate", "CreatedDate")
 Answer = Callable[[], "httpx.Response"]
 
 
+class _Description(msgspec.Struct):
+    fields: list[dict[str, Any]]
+
+
 def columns(stream: SalesforceStream, described: Iterable[dict[str, Any]]) -> tuple[Field, ...]:
     """The key first, then every readable field in the org's order."""
     found: dict[str, Field] = {stream.key.name: stream.key}
@@ -71,13 +77,12 @@ def _check(field: dict[str, Any]) -> tuple[str, str]:
 def described(answer: Answer, sobject: str) -> list[dict[str, Any]]:
     """What the org says of an object's fields. Raises ``FatalError`` where it knows none."""
     try:
-        fields: list[dict[str, Any]] = json.loads(answer().content)["fields"]
+        return decoded(answer(), _Description).fields
     except GoneError as error:
         raise FatalError(
             f"the org has no object {sobject}, or the user may not see it: give the user a "
             f"permission set with Read on it, or leave it out of SALESFORCE_OBJECTS ({error})"
         ) from error
-    return fields
 
 
 def stamp_of(fields: Iterable[Field]) -> str | None:

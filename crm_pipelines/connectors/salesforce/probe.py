@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import math
 from typing import Any
 
-import httpx
+import msgspec
 
+from crm_pipelines.connectors.salesforce.answers import decoded
 from crm_pipelines.connectors.salesforce.settings import SalesforceSettings
 from crm_pipelines.connectors.salesforce.streams import SalesforceStream
 from crm_pipelines.model.call import Call
-from crm_pipelines.model.errors import BadCredentials, FatalError, Truncated
+from crm_pipelines.model.errors import (
+    BadCredentials,
+    Blocked,
+    FatalError,
+    RetriableError,
+    Unreachable,
+)
 from crm_pipelines.model.probe import Price, Probe
 from crm_pipelines.transport.door import Door
 
@@ -28,28 +34,46 @@ RECORDS_PER_SECOND = 50.0
 """What wide contacts are commonly seen to take, until syncs have shown this org's own speed."""
 
 
+class _Person(msgspec.Struct):
+    name: str = ""
+    preferred_username: str = ""
+
+
+class _Counted(msgspec.Struct, rename="camel"):
+    total_size: int
+    records: list[dict[str, Any]] = []
+
+
 def introduce(door: Door, address: str) -> str:
     """The user, where the app may ask who it is; that it may not is no reason to stop."""
     try:
-        me = _body(door.send(Call("GET", "/services/oauth2/userinfo")))
-    except BadCredentials:
+        me = decoded(door.send(Call("GET", "/services/oauth2/userinfo")), _Person)
+    except (BadCredentials, Blocked, Unreachable):
         raise
-    except FatalError:
-        return f"logged in at {address}; the app may not ask as whom (scope openid)"
-    return f"{me.get('name')} <{me.get('preferred_username')}>"
+    except (FatalError, RetriableError):
+        return f"a user of {address}; the app may not ask which one (scope openid)"
+    return f"{me.name} <{me.preferred_username}>"
 
 
 def probe(door: Door, stream: SalesforceStream, version: str, *, sample: bool) -> Probe:
     """``COUNT()`` counts without reading; a sample is a second query for one record."""
-    path = f"/services/data/v{version}/query"
-    count = Call("GET", path, {"q": f"SELECT COUNT() FROM {stream.sobject}"})  # noqa: S608
-    records = int(_body(door.send(count))["totalSize"])
-    if not sample or not records:
-        return Probe(records, exact=True)
-    one = Call("GET", path, {"q": f"SELECT FIELDS(STANDARD) FROM {stream.sobject} LIMIT 1"})  # noqa: S608
-    found = _body(door.send(one))["records"]
-    shown = {name: value for name, value in found[0].items() if name != "attributes"}
-    return Probe(records, exact=True, sample=shown)
+
+    def ask(what: str) -> _Counted:
+        soql = f"SELECT {what}"
+        call = Call("GET", f"/services/data/v{version}/query", {"q": soql})
+        return decoded(door.send(call), _Counted)
+
+    count = ask(f"COUNT() FROM {stream.sobject}").total_size
+    if not sample or not count:
+        return Probe(count, exact=True)
+    try:
+        found = ask(f"FIELDS(STANDARD) FROM {stream.sobject} LIMIT 1").records
+    except (BadCredentials, Blocked):
+        raise
+    except FatalError:  # versions before 51.0 have no FIELDS()
+        found = ask(f"Id, CreatedDate FROM {stream.sobject} LIMIT 1").records
+    shown = [{name: one[name] for name in one if name != "attributes"} for one in found]
+    return Probe(count, exact=True, sample=shown[0] if shown else None)
 
 
 def whole_price(records: int | None, settings: SalesforceSettings) -> Price:
@@ -66,14 +90,4 @@ def _reading_calls(records: int, settings: SalesforceSettings) -> int:
     pages = math.ceil(records / settings.page_rows)
     lists = math.ceil(pages / LISTED_PAGES) if pages > 1 else 0
     closing = 1 if jobs > 1 else 0
-    return (jobs + closing) * JOB_CALLS + pages + lists
-
-
-def _body(answer: httpx.Response) -> dict[str, Any]:
-    try:
-        found = json.loads(answer.content)
-    except ValueError as error:
-        raise Truncated(f"Salesforce's answer is not JSON ({error})") from error
-    if not isinstance(found, dict):
-        raise Truncated("Salesforce's answer is not what its API promises")
-    return found
+    return (jobs + closing) * JOB_CALLS + pages + closing + lists

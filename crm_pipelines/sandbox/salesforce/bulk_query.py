@@ -9,7 +9,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from crm_pipelines.sandbox.salesforce.answers import Problem, empty, json_answer
+from crm_pipelines.sandbox.salesforce.answers import Problem, empty, json_answer, not_found
 from crm_pipelines.sandbox.salesforce.company import Company
 from crm_pipelines.sandbox.salesforce.csv_rows import fetch_lines, spelled
 from crm_pipelines.sandbox.salesforce.door import Call
@@ -29,6 +29,9 @@ from crm_pipelines.sandbox.salesforce.soql.parser import parse
 from crm_pipelines.sandbox.salesforce.soql.plan import Plan, compile_query
 from crm_pipelines.sandbox.salesforce.tables import open_snapshot
 
+_SINCE = 47.0
+"""The API version in which query jobs begin."""
+
 _BIN_EDGE = re.compile(r"_deleted_at > '([^']*)'")
 """The only thing in a statement that moves with the clock."""
 
@@ -42,6 +45,8 @@ class BulkQuery:
 
     def make(self, call: Call) -> Response:
         """A new job on the data of this moment."""
+        if float(call.version) < _SINCE:
+            raise not_found()
         wish = call.fields()
         operation, soql = wish.get("operation"), wish.get("query")
         if operation not in {"query", "queryAll"} or not isinstance(soql, str):
@@ -78,8 +83,11 @@ class BulkQuery:
         return json_answer(view(self._runner.advance(job, self._resume)))
 
     def list(self, call: Call) -> Response:
-        """Every job, a thousand a page."""
+        """Every job of the kind that is asked for, a thousand a page."""
         jobs = [view(job) for job in self._jobs.all("query")]
+        for name in ("jobType", "concurrencyMode"):
+            wanted = call.option(name)
+            jobs = [job for job in jobs if wanted is None or job[name] == wanted]
         start = call.option("queryLocator")
         first = int(start) if start and start.isdigit() else 0
         after = first + 1000

@@ -20,11 +20,19 @@ from crm_pipelines.sandbox.salesforce.schema.objects import SObject
 from crm_pipelines.sandbox.salesforce.soql.parser import parse
 from crm_pipelines.sandbox.salesforce.soql.plan import Child, Plan, compile_query
 from crm_pipelines.sandbox.salesforce.soql.spans import stamp
-from crm_pipelines.sandbox.salesforce.soql.tree import Column, Comparison, Literal, Query
+from crm_pipelines.sandbox.salesforce.soql.tree import (
+    Column,
+    Comparison,
+    Everything,
+    Literal,
+    Query,
+)
 from crm_pipelines.sandbox.salesforce.values import output_value
 
 _LONGEST = 100_000
 _GROUPS = 2_000
+_MACROS_SINCE = 51.0
+"""The API version in which ``FIELDS()`` begins."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +77,9 @@ class RestQuery:
         if not text:
             raise Problem(400, "MALFORMED_QUERY", "unexpected token: '<EOF>'")
         plan = self._plan(text, deleted=deleted)
+        everything = any(isinstance(one, Everything) for one in plan.query.selected)
+        if everything and float(call.version) < _MACROS_SINCE:
+            raise Problem(400, "MALFORMED_QUERY", "unexpected token: 'FIELDS'")
         if plan.query.counts:
             return self._count(plan)
         if plan.query.aggregated:

@@ -78,6 +78,26 @@ def test_what_is_wrong_is_one_line_and_the_others_are_checked(
     assert "Traceback" not in told
 
 
+def test_an_object_that_is_not_there_hides_no_other(tmp_path: Path, values: dict[str, str]) -> None:
+    objects = {"SALESFORCE_OBJECTS": "Nothing__c,Contact", "SALESFORCE_API_VERSION": "50.0"}
+    code, output, told = run(tmp_path, {**values, **objects}, "check", "salesforce", "--json")
+    assert code == 2
+    found = _found(output)["salesforce"]
+    assert [one["stream"] for one in found["streams"]] == ["contacts"]
+    assert found["sample"]["Id"].startswith("003")  # by other means than versions from 51.0 on
+    assert list(found["refused"]) == ["nothing__c"]
+    (line,) = told.strip().splitlines()
+    assert line.startswith("salesforce: nothing__c: ")
+
+
+@pytest.mark.parametrize("kind", ["html_403", "malformed_json"])
+def test_a_login_that_may_not_say_whose_it_is(
+    tmp_path: Path, sandbox: Sandbox, values: dict[str, str], kind: str
+) -> None:
+    sandbox.fault(kind, path="/userinfo", times=0)
+    assert "a user of http" in _salesforce(tmp_path, values)["who"]
+
+
 def test_a_mended_address_is_tried_at_once(tmp_path: Path, values: dict[str, str]) -> None:
     wrong = {**values, "PIPEDRIVE_BASE_URL": "http://127.0.0.1:9"}
     for _ in range(2):

@@ -138,6 +138,21 @@ def test_result_pages_need_a_version_that_has_them(org: Org) -> None:
     assert older.refused("GET", f"/jobs/query/{job}/resultPages")[:2] == (404, "NOT_FOUND")
 
 
+def test_query_jobs_need_a_version_that_has_them(org: Org) -> None:
+    wish = {"operation": "query", "query": "SELECT Id FROM Contact"}
+    for version, status in (("46.0", 404), ("47.0", 200)):
+        path = f"/services/data/v{version}/jobs/query"
+        assert org.send("POST", path, json=wish).status_code == status
+
+
+def test_jobs_are_listed_by_their_kind(org: Org) -> None:
+    job = org.job("SELECT Id FROM Contact")
+    for wanted, found in (("V2Query", [job]), ("Classic", [])):
+        records = org.get("/jobs/query", jobType=wanted)["records"]
+        assert [one["id"] for one in records] == found
+    assert org.get("/jobs/query", concurrencyMode="Serial")["records"] == []
+
+
 def test_results_want_the_version_of_the_job(org: Org) -> None:
     job = org.job("SELECT Id FROM Contact")
     for path in ("results", "resultPages"):

@@ -174,6 +174,8 @@ def test_all_fields_at_once(org: Org) -> None:
     assert all(name.endswith(("__c", "__s")) for name in custom)
     address = shown[0]["MailingAddress"]
     assert address is None or address["city"] == shown[0]["MailingCity"]
+    old = "/services/data/v50.0/query"
+    assert org.refused("GET", old, params=params)[1] == "MALFORMED_QUERY"
 
 
 @pytest.mark.parametrize(
