@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
+from crm_pipelines.model.csv_lines import LINE
 from crm_pipelines.model.manifest import Manifest
 from crm_pipelines.model.window import Mode
 from crm_pipelines_tests.mirroring import Mirroring
@@ -142,3 +144,43 @@ def test_a_phase_that_is_executed_again_leaves_out_the_same(
     )
     assert mirror.finish(PERSONS, manifest).updated == 1
     assert differences(sandbox, mirror, PERSONS) == {}
+
+
+def spoil(mirror: Mirroring, manifest: Manifest, spoilt: Callable[[list[str]], list[str]]) -> None:
+    """Other lines in place of those of the first chunk."""
+    staging, chunk = mirror.wiring.staging, manifest.raw[0]
+    records = staging.read(chunk)
+    lines = spoilt(records.column(LINE).to_pylist())
+    table = pa.table([pa.array(lines, pa.string())], records.schema)
+    assert staging.write(manifest.key, "fetch", 0, table) == chunk
+
+
+def test_a_line_that_cannot_be_taken_apart_is_one_rejected_record(
+    sandbox: Sandbox, mirroring: Make
+) -> None:
+    """Its key is not known, so that nobody may be taken for deleted meanwhile."""
+    mirror = mirroring(**BULK)
+    mirror(CONTACTS, mode=Mode.FULL)
+    before, gone = mirror.rows(CONTACTS), '"nobody has this key'
+    manifest = mirror.fetch(CONTACTS, mode=Mode.FULL)
+    spoil(mirror, manifest, lambda lines: [gone + '",""\n', *lines[1:]])
+    outcome = mirror.finish(CONTACTS, manifest)
+    assert (outcome.fetched, outcome.rejected) == (len(before), 1)
+    assert (outcome.unchanged, outcome.deleted) == (len(before) - 1, 0)
+    assert mirror.rows(CONTACTS) == before
+    rejected = mirror.query("SELECT record_id, raw, reasons FROM sync.rejected_records")
+    assert [one["record_id"].partition(":")[0] for one in rejected] == ["sha256"]
+    assert rejected[0]["raw"] == {"*": gone + '",""\n'}
+    assert "values instead of" in rejected[0]["reasons"]["*"]
+    mirror(CONTACTS, mode=Mode.RETRY)
+    mirror(CONTACTS, mode=Mode.FULL)
+    assert differences(sandbox, mirror, CONTACTS) == {}
+
+
+def test_lines_of_a_bulk_page_in_any_order_are_the_same_records(mirroring: Make) -> None:
+    mirror = mirroring(**BULK)
+    mirror(CONTACTS, mode=Mode.FULL)
+    manifest = mirror.fetch(CONTACTS, mode=Mode.FULL)
+    spoil(mirror, manifest, lambda lines: lines[::-1])
+    number = len(mirror.rows(CONTACTS))
+    assert travelling(mirror.prepare(CONTACTS, manifest)) == (0, number)
