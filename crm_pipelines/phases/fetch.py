@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from crm_pipelines.model.drift import keep_names, unfilled
 from crm_pipelines.model.errors import CrmError
@@ -78,15 +78,8 @@ def fetch(
         )
         opened(checkpoint)
         part = reach_back(part, options) if unfilled(known, checkpoint.fields) else part
-        way = ""
-        try:
-            if not checkpoint.complete:
-                way = _read_on(
-                    stream, part, source, purse, staging, checkpoints, checkpoint, progress
-                )
-        except BaseException:
-            checkpoints.release(checkpoint.key)
-            raise
+        with _left_to_others(checkpoints, checkpoint):
+            way = _read_on(stream, part, source, purse, staging, checkpoints, checkpoint, progress)
     return Manifest(
         key=checkpoint.key,
         workspace=workspace,
@@ -98,13 +91,26 @@ def fetch(
         fields=checkpoint.fields,
         chunks=tuple(checkpoint.chunks),
         raw=tuple(checkpoint.chunks),
-        notes={
-            "read_by": way,
-            "api_calls": checkpoint.api_calls,
-            "tokens": checkpoint.tokens,
-            "resumed": checkpoint.resumed,
-        },
+        notes={"read_by": way, **_spent(checkpoint)},
     )
+
+
+@contextmanager
+def _left_to_others(checkpoints: Checkpoints, checkpoint: Checkpoint) -> Iterator[None]:
+    """A fetch that breaks off lets go of its checkpoint."""
+    try:
+        yield
+    except BaseException:
+        checkpoints.release(checkpoint.key)
+        raise
+
+
+def _spent(checkpoint: Checkpoint) -> dict[str, Any]:
+    return {
+        "api_calls": checkpoint.api_calls,
+        "tokens": checkpoint.tokens,
+        "resumed": checkpoint.resumed,
+    }
 
 
 class _Lazy:
@@ -135,6 +141,8 @@ def _read_on(
     progress: Progress,
 ) -> str:
     """Every page that is still to come; by which way they came."""
+    if checkpoint.complete:
+        return ""
     calls, tokens = checkpoint.api_calls, checkpoint.tokens
 
     def settle(place: Place | None) -> None:
