@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from crm_pipelines.connectors.salesforce.answers import NotInBulk
 from crm_pipelines.connectors.salesforce.reading import Reading
 from crm_pipelines.connectors.salesforce.rest_query import as_texts
 from crm_pipelines.connectors.salesforce.settings import SalesforceSettings
@@ -90,9 +91,20 @@ def test_a_query_that_takes_too_long_becomes_a_job() -> None:
     assert org.asked[:3] == ["count", "records", "order"]
 
 
+def test_an_object_that_bulk_jobs_refuse_is_read_by_a_plain_query() -> None:
+    refusal = NotInBulk("Contact is not supported by the Bulk API (INVALIDENTITY)")
+    org = Org(order=[refusal], count=[count(2_000)], records=[records("a", "b")])
+    (page,) = read(org)
+    assert (page.records.num_rows, page.way) == (2, "REST query")  # type: ignore[union-attr]
+    org = Org(order=[refusal], count=[count(2_000)], records=[SLOW])
+    with pytest.raises(NotInBulk):  # neither way: not for ever one after the other
+        read(org)
+
+
 def test_a_query_too_long_for_an_address_is_not_even_counted() -> None:
     many = [Field(f"f{n}", path=f"Some_Rather_Long_Name_{n}__c") for n in range(500)]
-    org = Org(**BULK)
+    header = ",".join(f'"{field.source}"' for field in (ID, *many))
+    org = Org(**{**BULK, "poll": [job(0)], "page_0": [answered(header, "0")]})
     read(org, ID, *many)
     assert org.asked[0] == "order"
 

@@ -7,7 +7,13 @@ from typing import Any
 import httpx
 import pytest
 
-from crm_pipelines.connectors.salesforce.answers import ROWS, classify, observe, read
+from crm_pipelines.connectors.salesforce.answers import (
+    ROWS,
+    NotInBulk,
+    classify,
+    observe,
+    read,
+)
 from crm_pipelines.model.call import Observation
 from crm_pipelines.model.errors import (
     BadCredentials,
@@ -48,6 +54,7 @@ def said(code: str, message: str = "in Salesforce's words", **more: Any) -> Any:
 CROWD = "ConcurrentRequests (Concurrent API Requests) Limit exceeded."
 MANY = "Max bulk v2 query jobs (10000) per 24 hrs has been reached (10021)"
 LARGE = "Max bulk v2 query result size stored (1000000000) kb per 24 hrs has been exceeded"
+UNBULKED = "CaseStatus is not supported by the Bulk API"
 TABLE: list[tuple[str, int, Any, type[CrmError]]] = [
     ("the session is gone", 401, said("INVALID_SESSION_ID"), LoginExpired),
     ("no session was sent", 401, said("INVALID_AUTH_HEADER"), LoginExpired),
@@ -56,6 +63,7 @@ TABLE: list[tuple[str, int, Any, type[CrmError]]] = [
     ("the bulk quota is spent", 400, said("EXCEEDEDQUOTA"), DailyLimit),
     ("the bulk quota is spent, by its words", 400, said("LIMIT_EXCEEDED", MANY), DailyLimit),
     ("the bulk quota is spent, by its words", 400, said("API_ERROR", LARGE), DailyLimit),
+    ("nothing for bulk jobs", 400, said("INVALIDENTITY", UNBULKED), NotInBulk),
     ("bulk jobs are not for this user", 400, said("FEATURENOTENABLED"), FatalError),
     ("a bulk job is in trouble", 400, said("TRANSIENTERROR"), RetriableError),
     ("somebody holds the row", 400, said("UNABLE_TO_LOCK_ROW"), NotApplied),

@@ -36,6 +36,11 @@ from crm_pipelines.transport.answers import (
 
 Shape = TypeVar("Shape")
 
+
+class NotInBulk(FatalError):
+    """What is asked is not for bulk jobs; plain queries may do."""
+
+
 CROWD_WAIT = 20.0
 """Seconds; only calls that take longer than this count as concurrent ones."""
 
@@ -43,6 +48,9 @@ BULK_QUOTA_WAIT = 3_600.0
 """Seconds; bulk quotas are counted over the last 24 hours, so each hour frees a part of them."""
 
 WORDS = "{said} ({code})"
+
+_NOT_IN_BULK = ("not supported by the Bulk API", "not supported in Bulk Query")
+"""Words, because the codes differ: some objects, like those of statuses, are for queries only."""
 
 
 def _trouble(reply: Reply) -> CrmError:
@@ -84,6 +92,12 @@ ROWS: tuple[Row, ...] = (
         ANY,
         _bulk_quota,
         when=lambda reply: "per 24 hrs has been" in reply.said,
+    ),
+    Row(
+        "nothing for bulk jobs",
+        {400},
+        says(NotInBulk, WORDS),
+        when=lambda reply: any(words in reply.said for words in _NOT_IN_BULK),
     ),
     Row("somebody holds the row", ANY, says(NotApplied, WORDS), {"UNABLE_TO_LOCK_ROW"}),
     Row("not there for now", ANY, _trouble, {"SERVER_UNAVAILABLE"}),

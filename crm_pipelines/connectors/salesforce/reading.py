@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from crm_pipelines.connectors.salesforce import soql
+from crm_pipelines.connectors.salesforce.answers import NotInBulk
 from crm_pipelines.connectors.salesforce.bulk_query import BulkQuery
 from crm_pipelines.connectors.salesforce.census import Census
 from crm_pipelines.connectors.salesforce.describe import stamp_of
@@ -75,7 +76,7 @@ class Reading:
         elif expected is not None and expected < self.settings.bulk_rows:
             yield from self._few(None)
         else:
-            yield from self._bulk().pages(self._split(expected))
+            yield from self._many(expected)
 
     def _expect(self) -> int | None:
         """How many records the slice has; ``None`` where that makes no difference, or the org
@@ -91,6 +92,12 @@ class Reading:
             raise
         except CrmError:
             return None
+
+    def _many(self, expected: int | None) -> Iterator[Page]:
+        try:
+            yield from self._bulk().pages(self._split(expected))
+        except NotInBulk:
+            yield from self._few(None)
 
     def _few(self, place: Place | None) -> Iterator[Page]:
         asked = soql.select(self.sobject, self.fields, self.part)
