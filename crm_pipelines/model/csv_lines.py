@@ -50,20 +50,39 @@ def names_of(records: pa.Table) -> list[str]:
 
 
 def to_texts(records: pa.Table) -> tuple[pa.Table, Broken]:
-    """A column of texts for every name, and the lines that have another number of values.
+    """A column of texts for every name, and the lines that are no record of so many values.
 
     Empty is null, as is everything in a row whose line is broken.
     """
+    names, text = names_of(records), _text(records)
+    texts, broken = _parsed(text, names)
+    if texts.num_rows + len(broken) != records.num_rows:  # a line that reads as several, or none
+        return _one_by_one(records, names)
+    return (_spread([texts], records.num_rows, broken) if broken else texts), broken
+
+
+def _one_by_one(records: pa.Table, names: list[str]) -> tuple[pa.Table, Broken]:
+    parts, broken = [_parsed(memoryview(b""), names)[0]], Broken()
+    for row, line in enumerate(records.column(LINE).to_pylist()):
+        texts, wrong = _parsed(memoryview(line.encode()), names)
+        if texts.num_rows == 1 and not wrong:
+            parts.append(texts)
+        else:
+            broken[row] = wrong.get(0) or "the line is not one record: its quotes are out of place"
+    return _spread(parts, records.num_rows, broken), broken
+
+
+def _parsed(text: memoryview, names: list[str]) -> tuple[pa.Table, Broken]:
+    """Rows of as many values as there are names, and what is wrong with the others."""
     import pyarrow as pa
     from pyarrow import csv
 
-    names, broken = names_of(records), Broken()
+    broken = Broken()
 
     def skip(row: csv.InvalidRow) -> str:
         broken[row.number - 1] = f"{row.actual_columns} values instead of {row.expected_columns}"
         return "skip"
 
-    text = _text(records)
     if not len(text):
         return pa.table({name: pa.array([], pa.string()) for name in names}), broken
     texts = csv.read_csv(
@@ -77,7 +96,7 @@ def to_texts(records: pa.Table) -> tuple[pa.Table, Broken]:
             quoted_strings_can_be_null=True,
         ),
     )
-    return (_spread(texts, records.num_rows, broken) if broken else texts), broken
+    return texts, broken
 
 
 def values_of(records: pa.Table, name: str) -> pa.ChunkedArray:
@@ -115,10 +134,11 @@ def _text(records: pa.Table) -> memoryview:
     return memoryview(lines.buffers()[2])[first:end]
 
 
-def _spread(texts: pa.Table, rows: int, broken: Broken) -> pa.Table:
+def _spread(parts: list[pa.Table], rows: int, broken: Broken) -> pa.Table:
     """The rows at the places of their lines, with null for the broken ones."""
     import pyarrow as pa
 
+    texts = pa.concat_tables(parts)
     there = iter(range(texts.num_rows))
     places = [None if row in broken else next(there) for row in range(rows)]
     return texts.take(pa.array(places, pa.int64()))

@@ -147,3 +147,21 @@ def test_keys_with_awkward_characters(key: str) -> None:
 def test_a_key_that_is_not_the_first_value() -> None:
     lines = to_lines(b'"a","1","x"\n"b","2","y"\n', ["Name", "Id", "Note"])
     assert keys_of(lines, FIELDS).to_pylist() == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("block", "found"),
+    [
+        (b'a,b\rc,d,e\n"f","g","h"\n', [None, ["f", "g", "h"]]),
+        (b'a,b,c\rd,e,f\n"f","g","h"\n', [None, ["f", "g", "h"]]),
+        (b'"f","g","h"\na,b"b,c\nd,e"e,f\n', [["f", "g", "h"], None]),
+        (b'"a","b","c"\r"d","e","f"\r', [None]),
+        (b'"a","b","c"\r\r\n', [["a", "b", "c"]]),
+    ],
+)
+def test_a_line_that_reads_as_several_is_broken(
+    block: bytes, found: list[list[str] | None]
+) -> None:
+    texts, broken = to_texts(to_lines(block, NAMES))
+    rows = [None if row in broken else list(r.values()) for row, r in enumerate(texts.to_pylist())]
+    assert rows == found
