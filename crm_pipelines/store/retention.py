@@ -37,14 +37,18 @@ def forget(database: Database, older_than: timedelta, most: int = MOST) -> dict[
         seconds = {"seconds": older_than.total_seconds()}
         horizon = connection.execute(query("retention.horizon"), seconds).fetchall()
         values = {**horizon[0], "most": most}
-        kept = [row["id"] for row in connection.execute(query("retention.last_runs")).fetchall()]
         return {
             "conflicts": _all(connection, "conflicts", values),
             "commands": _commands(connection, values),
-            "deliveries": _all(connection, "deliveries", values),
-            "runs": _all(connection, "runs", {**values, "kept": kept}),
+            "deliveries": _but_the_last(connection, "deliveries", values),
+            "runs": _but_the_last(connection, "runs", values),
             "actions": _all(connection, "actions", values),
         }
+
+
+def _but_the_last(connection: Connection, name: str, values: dict[str, object]) -> int:
+    rows = connection.execute(query(f"retention.last_{name}")).fetchall()
+    return _all(connection, name, {**values, "kept": [row["id"] for row in rows]})
 
 
 def _all(connection: Connection, name: str, values: dict[str, object]) -> int:

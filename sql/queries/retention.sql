@@ -29,15 +29,33 @@ WITH gone AS (
 )
 SELECT count(*) AS gone FROM gone;
 
+-- name: last_deliveries
+-- The newest delivery of each kind. Kinds are few and deliveries many: the index is entered once
+-- for each kind.
+WITH RECURSIVE kinds AS (
+    (SELECT workspace_id, crm, object, action FROM sync.inbox
+      WHERE object IS NOT NULL AND action IS NOT NULL
+      ORDER BY workspace_id, crm, object, action LIMIT 1)
+    UNION ALL
+    SELECT n.* FROM kinds AS k CROSS JOIN LATERAL (
+           SELECT i.workspace_id, i.crm, i.object, i.action FROM sync.inbox AS i
+            WHERE i.object IS NOT NULL AND i.action IS NOT NULL
+              AND (i.workspace_id, i.crm, i.object, i.action)
+                  > (k.workspace_id, k.crm, k.object, k.action)
+            ORDER BY i.workspace_id, i.crm, i.object, i.action LIMIT 1) AS n
+)
+SELECT l.id FROM kinds AS k CROSS JOIN LATERAL (
+       SELECT i.id FROM sync.inbox AS i
+        WHERE i.workspace_id = k.workspace_id AND i.crm = k.crm AND i.object = k.object
+          AND i.action = k.action
+        ORDER BY i.received_at DESC LIMIT 1) AS l;
+
 -- name: deliveries
 -- Settled deliveries. The newest of each kind stays: by it the silence of a webhook is told.
 WITH chosen AS MATERIALIZED (
     SELECT i.id FROM sync.inbox AS i
      WHERE i.status IN ('applied', 'stale', 'echo', 'unknown') AND i.applied_at < %(before)s
-       AND (i.object IS NULL OR i.action IS NULL OR EXISTS (
-            SELECT FROM sync.inbox AS n
-             WHERE n.workspace_id = i.workspace_id AND n.crm = i.crm AND n.object = i.object
-               AND n.action = i.action AND (n.received_at, n.id) > (i.received_at, i.id)))
+       AND i.id <> ALL (%(kept)s::bigint[])
      ORDER BY i.applied_at LIMIT %(most)s FOR UPDATE SKIP LOCKED
 ), gone AS (
     DELETE FROM sync.inbox AS i USING chosen AS c WHERE i.id = c.id
