@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from crm_pipelines.flows.inbox.batches import Applied, Checked, Trouble
 from crm_pipelines.flows.inbox.decisions import Mirrors, Plan, decide
+from crm_pipelines.flows.inbox.means import Means
 from crm_pipelines.flows.inbox.mirroring import new_run, read_whole, write
 from crm_pipelines.flows.inbox.questions import Questions
 from crm_pipelines.flows.inbox.round import Round
@@ -15,23 +15,20 @@ from crm_pipelines.flows.inbox.settling import settle
 from crm_pipelines.model.manifest import Outcome
 from crm_pipelines.store import history
 
-if TYPE_CHECKING:
-    from crm_pipelines.flows.inbox.flow import Inbox
 
-
-def apply(inbox: Inbox, checked: Checked, questions: Questions, run: str) -> Applied:
+def apply(means: Means, checked: Checked, questions: Questions, run: str) -> Applied:
     """All of it, in an order that may break off anywhere: the next turn does it again.
 
     What the questions cost is left to the caller to add.
     """
-    mirrors = Mirrors(inbox.account, inbox.database, inbox.events)
+    mirrors = Mirrors(means.account, means.database, means.events)
     round_ = Round(checked, decide(checked, mirrors))
     for object_, plan in round_.decisions.plans.items():
         if plan.whole:
-            _read_whole(inbox, round_, object_)
+            _read_whole(means, round_, object_)
         else:
-            _bring(inbox, mirrors, round_, object_, plan, questions)
-    settled = settle(inbox, round_, questions, run)
+            _bring(means, mirrors, round_, object_, plan, questions)
+    settled = settle(means, round_, questions, run)
     whole = [round_.outcomes[name] for name in round_.whole]
     return settled.plus(
         Applied(
@@ -42,9 +39,9 @@ def apply(inbox: Inbox, checked: Checked, questions: Questions, run: str) -> App
     )
 
 
-def _read_whole(inbox: Inbox, round_: Round, object_: str) -> None:
-    name = inbox.events.streams[object_].stream
-    outcome, trouble = read_whole(inbox.mirror(name), _forgetting(inbox))
+def _read_whole(means: Means, round_: Round, object_: str) -> None:
+    name = means.events.streams[object_].stream
+    outcome, trouble = read_whole(means.mirror(name), _forgetting(means))
     round_.note(name, outcome)
     round_.whole.add(name)
     if trouble is not None:
@@ -52,10 +49,10 @@ def _read_whole(inbox: Inbox, round_: Round, object_: str) -> None:
         round_.troubles.update(dict.fromkeys(records, trouble))
 
 
-def _forgetting(inbox: Inbox) -> Callable[[str], None]:
+def _forgetting(means: Means) -> Callable[[str], None]:
     def forget(key: str) -> None:
-        inbox.database.run("pauses.forget", {"key": key})
-        mirror = inbox.mirror(inbox.account.streams[0].name)
+        means.database.run("pauses.forget", {"key": key})
+        mirror = means.mirror(means.account.streams[0].name)
         mirror.checkpoints.forget(key)
         mirror.staging.drop(key)
 
@@ -63,7 +60,7 @@ def _forgetting(inbox: Inbox) -> Callable[[str], None]:
 
 
 def _bring(
-    inbox: Inbox,
+    means: Means,
     mirrors: Mirrors,
     round_: Round,
     object_: str,
@@ -71,9 +68,9 @@ def _bring(
     questions: Questions,
 ) -> None:
     """Records of one object into the mirror: as told, as asked for, or as tombstones."""
-    name = inbox.events.streams[object_].stream
-    mirror, troubles = inbox.mirror(name), dict[str, Trouble]()
-    started_at, cost = history.database_time(inbox.database), Outcome()
+    name = means.events.streams[object_].stream
+    mirror, troubles = means.mirror(name), dict[str, Trouble]()
+    started_at, cost = history.database_time(means.database), Outcome()
     gone: dict[str, datetime | None] = dict(plan.gone)
     told = {id_: event.record for id_, event in plan.told.items() if event.record is not None}
     if told:

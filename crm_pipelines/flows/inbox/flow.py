@@ -2,73 +2,35 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property
 
-from crm_pipelines.budget.ledger import Ledgers
 from crm_pipelines.flows.inbox.apply import apply
 from crm_pipelines.flows.inbox.batches import Applied, Batch, Checked, Record, Trouble, Understood
 from crm_pipelines.flows.inbox.catch_up import CaughtUp, Kind, catch_up
 from crm_pipelines.flows.inbox.echoes import recognise
-from crm_pipelines.flows.inbox.local_side import Side
+from crm_pipelines.flows.inbox.means import Means
 from crm_pipelines.flows.inbox.questions import Questions
 from crm_pipelines.flows.inbox.settling import MOMENT
 from crm_pipelines.flows.inbox.sighted import Sighted
 from crm_pipelines.flows.inbox.transform import transform
 from crm_pipelines.flows.inbox.validate import validate
-from crm_pipelines.flows.mirror.flow import Mirror
-from crm_pipelines.flows.push.rules import PushRules
-from crm_pipelines.flows.stages.flow import Stages
-from crm_pipelines.model.connector import Account
-from crm_pipelines.model.errors import ConfigurationError
-from crm_pipelines.model.event import Events
 from crm_pipelines.store import inbox as store
-from crm_pipelines.store.database import Database
 from crm_pipelines.store.inbox import Applier
 from crm_pipelines.store.inbox.turns import Newest
 
-LOG = logging.getLogger("crm_pipelines.inbox")
 MOST = 500
 """Deliveries of one batch."""
 
 
-@dataclass(frozen=True)
-class Inbox:
-    """Everything that is needed to apply what one account told us.
+class Inbox(Means):
+    """The phases ``fetch``, ``transform``, ``validate`` and ``apply``; ``work`` does all of them.
 
-    ``fetch``, ``transform``, ``validate`` and ``apply`` are the four phases; what they hand on can
-    be pickled. ``work`` does all of them. ``mirror`` gives the flow of a stream, ``stages`` do
-    what changes of stage set off.
+    What they hand on can be pickled.
     """
-
-    account: Account
-    database: Database
-    budget: Ledgers
-    mirror: Callable[[str], Mirror]
-    rules: PushRules
-    stages: Stages
-    log: logging.Logger = field(default=LOG)
-
-    @property
-    def about(self) -> dict[str, str]:
-        """How statements name the account."""
-        return {"workspace": self.account.workspace, "crm": self.account.crm}
-
-    @cached_property
-    def events(self) -> Events:
-        """How its deliveries are understood. Raises ``ConfigurationError``."""
-        found = self.account.connector.events
-        if found is None:
-            raise ConfigurationError(
-                f"webhooks of {self.account.connector.title} are not understood"
-            )
-        return found
 
     def fetch(self, *, most: int = MOST) -> Batch:
         """Deliveries whose turn it is. Nothing while the account is not set up: they wait."""
@@ -125,10 +87,6 @@ class Inbox:
         ]
         with self._questions() as questions:
             return catch_up(self.database, self.side(run), kinds, questions)
-
-    def side(self, run: str = "") -> Side:
-        """The local side."""
-        return Side(**self.about, types=self.rules.types, run=run)
 
     def _validate(self, understood: Understood, questions: Questions) -> Checked:
         return validate(understood, self.events, self._newest, questions, self._recognise)

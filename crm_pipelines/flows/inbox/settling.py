@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 from crm_pipelines.flows.inbox.batches import Applied, Trouble
 from crm_pipelines.flows.inbox.decisions import Plan
 from crm_pipelines.flows.inbox.local_side import take_over
+from crm_pipelines.flows.inbox.means import Means
 from crm_pipelines.flows.inbox.questions import Questions
 from crm_pipelines.flows.inbox.round import Round
 from crm_pipelines.flows.inbox.sighted import Sighted
@@ -23,31 +23,28 @@ from crm_pipelines.store import inbox as store
 from crm_pipelines.store.database import Connection, untangled
 from crm_pipelines.store.inbox import Settled
 
-if TYPE_CHECKING:
-    from crm_pipelines.flows.inbox.flow import Inbox
-
 LATEST = datetime.max.replace(tzinfo=UTC)
 MOMENT = timedelta(seconds=1)
 """How long a delivery waits for a write of ours that is under way."""
 
 
-def settle(inbox: Inbox, round_: Round, questions: Questions, run: str) -> Applied:
+def settle(means: Means, round_: Round, questions: Questions, run: str) -> Applied:
     """Everything at once, or nothing; then it is done again."""
     unsettled = round_.unsettled()
-    sighted = list(_sight(inbox, round_, questions, unsettled))
-    rejected = store.rejected(inbox.database, **inbox.about, runs=round_.runs)
+    sighted = list(_sight(means, round_, questions, unsettled))
+    rejected = store.rejected(means.database, **means.about, runs=round_.runs)
 
     def write() -> Applied:
-        with inbox.database.transaction() as connection:
+        with means.database.transaction() as connection:
             mine = store.hold(connection, round_.checked.understood.ids)
             seen = [one for one in sighted if one.event.delivery in mine]
-            taken = take_over(connection, inbox.side(run), seen)
+            taken = take_over(connection, means.side(run), seen)
             soon = Trouble("a write of ours came between", datetime.now(UTC) + MOMENT)
             waiting = {**unsettled, **dict.fromkeys(taken.again, soon)}
-            settled = [one for one in _settled(inbox, round_, waiting, rejected) if one.id in mine]
+            settled = [one for one in _settled(means, round_, waiting, rejected) if one.id in mine]
             told = [one.event for one in settled if one.event is not None]
             moves = history.of(told, silent=round_.checked.echoes)
-            noted = history.note(connection, **inbox.about, transitions=moves)
+            noted = history.note(connection, **means.about, transitions=moves)
             states = store.settle(connection, settled, run)
             put_off, first = _put_off(connection, waiting)
             failing = {id_: one.words for id_, one in waiting.items() if one.until is None}
@@ -67,7 +64,7 @@ def settle(inbox: Inbox, round_: Round, questions: Questions, run: str) -> Appli
 
 
 def _settled(
-    inbox: Inbox,
+    means: Means,
     round_: Round,
     waiting: Collection[int],
     rejected: Mapping[tuple[str, str], str],
@@ -92,7 +89,7 @@ def _settled(
         elif id_ in checked.stale or id_ in outdated:
             yield Settled(id_, State.STALE, event)
         else:
-            stream = inbox.events.streams[event.object].stream
+            stream = means.events.streams[event.object].stream
             words = rejected.get((stream, event.remote_id), "")
             yield Settled(id_, State.APPLIED, event, words=words)
 
@@ -112,7 +109,7 @@ def _put_off(connection: Connection, waiting: Mapping[int, Trouble]) -> tuple[in
 
 
 def _sight(
-    inbox: Inbox, round_: Round, questions: Questions, unsettled: dict[int, Trouble]
+    means: Means, round_: Round, questions: Questions, unsettled: dict[int, Trouble]
 ) -> Iterator[Sighted]:
     """Each record that may be on the local side, as it is known to be now.
 
@@ -121,17 +118,17 @@ def _sight(
     leading = [e for e in round_.checked.understood.events if e.delivery in round_.checked.leading]
     for event in [*leading, *_survivors(round_, leading)]:
         record = event.object, event.remote_id
-        entity = inbox.events.streams[event.object].entity
+        entity = means.events.streams[event.object].entity
         because = round_.decisions.because.get(record, set())
         plan = round_.decisions.plans.get(event.object, Plan())
         waits = unsettled.keys() & {event.delivery, *because}
         if entity is None or waits or event.delivery in plan.outdated:
             continue
         try:
-            yield _sighted(inbox, round_, questions, entity, event)
+            yield _sighted(means, round_, questions, entity, event)
         except (CrmError, ConfigurationError) as error:
-            workspace, ids = inbox.account.workspace, [event.remote_id]
-            if store.linked(inbox.database, workspace, entity, ids):
+            workspace, ids = means.account.workspace, [event.remote_id]
+            if store.linked(means.database, workspace, entity, ids):
                 unsettled.update(dict.fromkeys(because, judge(error)))
 
 
@@ -151,12 +148,12 @@ def _survivors(round_: Round, leading: Sequence[Event]) -> list[Event]:
 
 
 def _sighted(
-    inbox: Inbox, round_: Round, questions: Questions, entity: Entity, event: Event
+    means: Means, round_: Round, questions: Questions, entity: Entity, event: Event
 ) -> Sighted:
     answers = round_.answers.get(event.object)
     asked = answers is not None and event.remote_id in answers.asked
     record = answers.records.get(event.remote_id) if answers and asked else event.record
-    mirror = inbox.mirror(inbox.events.streams[event.object].stream)
+    mirror = means.mirror(means.events.streams[event.object].stream)
     gone = record is None or bool(record.get(str(mirror.stream.deleted_field)))
     return Sighted(
         event,

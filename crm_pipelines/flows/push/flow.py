@@ -2,36 +2,27 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
-from crm_pipelines.audit.log import AuditLog
-from crm_pipelines.budget.ledger import Ledgers
 from crm_pipelines.flows.push import deliver as delivering
 from crm_pipelines.flows.push import drift, leads
-from crm_pipelines.flows.push.acquaintances import Acquaintances
+from crm_pipelines.flows.push.means import Means
 from crm_pipelines.flows.push.prepared import Prepared
-from crm_pipelines.flows.push.rules import PushRules
 from crm_pipelines.flows.push.sending import send
-from crm_pipelines.flows.push.sinks import Sinks
 from crm_pipelines.flows.push.transform import renamed, transform
 from crm_pipelines.flows.push.validate import RECORD, check, validate
 from crm_pipelines.flows.push.waiting import work_on
 from crm_pipelines.model.command import Command, Delivery, Entity, Kind, Status, Trigger, Wanted
-from crm_pipelines.model.connector import Account
 from crm_pipelines.model.errors import CrmError, InvalidData
-from crm_pipelines.model.notice import Level, Notify
+from crm_pipelines.model.notice import Level
 from crm_pipelines.model.priority import Priority
 from crm_pipelines.model.purpose import Purpose
 from crm_pipelines.store import local_side, outbox
-from crm_pipelines.store.database import Database, untangled
+from crm_pipelines.store.database import untangled
 
-LOG = logging.getLogger("crm_pipelines.push")
 MOST = 200
 """Commands of one round."""
 
@@ -39,41 +30,11 @@ IDLE_ROUNDS = 20
 LOOK_AGAIN_SECONDS = 0.05
 
 
-@dataclass(frozen=True)
-class Push:
-    """Everything that is needed to write to one account. Close it after use.
+class Push(Means):
+    """The phases ``fetch``, ``transform``, ``validate`` and ``deliver``; ``work`` does all of them.
 
-    ``fetch``, ``transform``, ``validate`` and ``deliver`` are the four phases; what they hand on
-    is JSON-ready. ``work`` does all of them. Safe to share between threads.
+    What they hand on is JSON-ready.
     """
-
-    account: Account
-    database: Database
-    budget: Ledgers
-    audit: AuditLog
-    rules: PushRules
-    notify: Notify
-    log: logging.Logger = field(default=LOG)
-
-    @cached_property
-    def sinks(self) -> Sinks:
-        """Opened accounts."""
-        return Sinks(self.account, self.budget)
-
-    @cached_property
-    def acquaintances(self) -> Acquaintances:
-        """Who is in the CRM."""
-        return Acquaintances(self.database, **self.about)
-
-    @property
-    def workspace(self) -> str:
-        """The tenant."""
-        return self.account.workspace
-
-    @property
-    def about(self) -> dict[str, str]:
-        """How statements name the account."""
-        return {"workspace": self.workspace, "crm": self.account.crm}
 
     def enqueue(self, wanted: Wanted) -> int:
         """A command into the outbox; its id. Raises ``InvalidData`` for what callers say wrong."""
@@ -231,12 +192,6 @@ class Push:
         local_side.write_rules(self.database, self.workspace, self.rules.warm_lead_score)
         missing = untangled(lambda: local_side.missing(self.database, self.workspace))
         return missing + untangled(lambda: drift.enqueue(self.database, **self.about))
-
-    def close(self) -> None:
-        """Give back what was opened; news still on their way get a few seconds."""
-        if "sinks" in self.__dict__:
-            self.sinks.close()
-        self.notify.close()
 
     def _prepare(self, entity: Entity) -> None:
         try:

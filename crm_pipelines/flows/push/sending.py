@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from crm_pipelines.flows.push.acquaintances import Known
 from crm_pipelines.flows.push.deliver import deliver
+from crm_pipelines.flows.push.means import Means
 from crm_pipelines.flows.push.prepared import Prepared
 from crm_pipelines.flows.push.round import Round
 from crm_pipelines.model.command import Delivery, Entity, Kind
 from crm_pipelines.model.errors import CrmError
 from crm_pipelines.model.sink import Found
 from crm_pipelines.store.outbox import Worker
-
-if TYPE_CHECKING:
-    from crm_pipelines.flows.push.flow import Push
 
 SEVERAL = 3
 """So many new records of a kind are worth a list of what changed instead of searches."""
@@ -25,44 +22,44 @@ MANY = 10
 
 
 def send(
-    push: Push, ready: Sequence[Prepared], worker: Worker, run: str, hurry: int | None
+    means: Means, ready: Sequence[Prepared], worker: Worker, run: str, hurry: int | None
 ) -> tuple[list[Delivery], bool]:
     """What became of them, and whether nothing else goes on for now."""
     round_ = Round(
-        database=push.database,
-        audit=push.audit,
-        rules=push.rules,
-        notify=push.notify,
-        sinks=push.sinks,
-        memory=push.account.memory(),
-        workspace=push.workspace,
-        crm=push.account.crm,
+        database=means.database,
+        audit=means.audit,
+        rules=means.rules,
+        notify=means.notify,
+        sinks=means.sinks,
+        memory=means.account.memory(),
+        workspace=means.workspace,
+        crm=means.account.crm,
         worker=worker,
         run=run,
         hurry=hurry,
-        known=_known(push, ready, hurry),
-        seen=_seen(push, ready, hurry),
+        known=_known(means, ready, hurry),
+        seen=_seen(means, ready, hurry),
     )
     sent = deliver(round_, ready)
     stop = round_.stop
     if stop.until is None:
         return sent, False
-    values = {**push.about, "until": stop.until, "priority": stop.priority}
-    push.database.run("push.postpone", values)
+    values = {**means.about, "until": stop.until, "priority": stop.priority}
+    means.database.run("push.postpone", values)
     return sent, True
 
 
-def _known(push: Push, ready: Sequence[Prepared], hurry: int | None) -> dict[Entity, Known]:
+def _known(means: Means, ready: Sequence[Prepared], hurry: int | None) -> dict[Entity, Known]:
     """Who is in the CRM of those that are to be made, where a search for each costs more."""
     found: dict[Entity, Known] = {}
     for entity, keys in _keys(ready).items():
         if len(keys) < SEVERAL:
             continue
         try:
-            with push.sinks.borrow(hurry or min(one.command.priority for one in ready)) as opened:
-                known = push.acquaintances.look(opened.sink, entity, keys)
+            with means.sinks.borrow(hurry or min(one.command.priority for one in ready)) as opened:
+                known = means.acquaintances.look(opened.sink, entity, keys)
         except CrmError as trouble:  # each delivery meets it again, and it is dealt with there
-            push.log.info("no list of what changed: %s", trouble)
+            means.log.info("no list of what changed: %s", trouble)
             continue
         if known is not None:
             found[entity] = known
@@ -70,7 +67,7 @@ def _known(push: Push, ready: Sequence[Prepared], hurry: int | None) -> dict[Ent
 
 
 def _seen(
-    push: Push, ready: Sequence[Prepared], hurry: int | None
+    means: Means, ready: Sequence[Prepared], hurry: int | None
 ) -> dict[tuple[Entity, int], Found]:
     """Many records that are to be changed are read in lists."""
     found: dict[tuple[Entity, int], Found] = {}
@@ -85,10 +82,10 @@ def _seen(
         if len(ids) < MANY:
             continue
         try:
-            with push.sinks.borrow(hurry or min(one.command.priority for one in ready)) as opened:
+            with means.sinks.borrow(hurry or min(one.command.priority for one in ready)) as opened:
                 records = opened.sink.read_many(entity, ids)
         except CrmError as trouble:
-            push.log.info("no list of what is to be changed: %s", trouble)
+            means.log.info("no list of what is to be changed: %s", trouble)
             continue
         found |= {(entity, identity): record for identity, record in records.items()}
     return found

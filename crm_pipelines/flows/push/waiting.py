@@ -5,14 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from crm_pipelines.model.command import Command, Delivery, Entity, Status
 from crm_pipelines.model.priority import Priority
 from crm_pipelines.store import outbox
-
-if TYPE_CHECKING:
-    from crm_pipelines.flows.push.flow import Push
+from crm_pipelines.store.database import Database
 
 STEPS = 50
 """How far back a command's forerunners are looked for."""
@@ -21,6 +19,26 @@ PATIENCE_SECONDS = 15.0
 """How long another worker that has one of them in its hands is waited for."""
 
 LOOK_AGAIN_SECONDS = 0.05
+
+
+class Push(Protocol):
+    """What is needed of a push here: two steps of its phases."""
+
+    @property
+    def database(self) -> Database:
+        """Where the outbox is."""
+
+    @property
+    def workspace(self) -> str:
+        """The tenant."""
+
+    def fetch(self, *, most: int, ids: Sequence[int], failed_too: bool) -> list[Command]:
+        """Those of the given commands whose turn it is."""
+
+    def through(
+        self, commands: Sequence[Command], run: str, priority: int | None
+    ) -> list[Delivery]:
+        """The phases after that."""
 
 
 def work_on(push: Push, ids: Sequence[int], run: str, failed_too: bool) -> list[Delivery]:
