@@ -122,6 +122,11 @@ class Settings(BaseModel):
         return self.home.expanduser().absolute()
 
     @cached_property
+    def spool_path(self) -> Path:
+        """Where webhook deliveries lie while the database is away."""
+        return self.home_path / "spool"
+
+    @cached_property
     def staging(self) -> str:
         """Where chunks lie, as a URI."""
         return self.staging_uri or (self.home_path / "staging").as_uri()

@@ -220,13 +220,13 @@ class Wiring:
 
     def health(self) -> Health:
         """How this installation is doing."""
-        return health.look(self.database, self.configured_accounts)
+        return health.look(self.database, self.configured_accounts, self.settings.spool_path)
 
     def metrics(self) -> bytes:
         """The same in Prometheus's text format. Raises ``SystemTrouble``."""
         from crm_pipelines.reports.metrics import exposition
 
-        return exposition(self.database, self.configured_accounts)
+        return exposition(self.database, self.configured_accounts, self.settings.spool_path)
 
     def read(self, kind: type[Values], workspace: str) -> Values:
         """Settings of a workspace. Raises ``ConfigurationError``."""

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from crm_pipelines.model.connector import Account
 from crm_pipelines.model.errors import SystemTrouble
-from crm_pipelines.reports.inbox import InboxHealth, inbox_health, inbox_problems
+from crm_pipelines.reports.inbox import InboxHealth, inbox_health, inbox_problems, spool_problems
 from crm_pipelines.store.database import Database
+from crm_pipelines.store.inbox.spool import Load, load_of
 from crm_pipelines.store.vital_signs import VitalSigns, vital_signs
 
 
@@ -70,7 +72,8 @@ class WebhookHealth:
 
 @dataclass(frozen=True)
 class Health:
-    """What there is to know; ``problems`` are sentences."""
+    """What there is to know; ``problems`` are sentences. ``spool`` are deliveries on the disk of
+    this machine, which wait for the database."""
 
     status: State
     problems: list[str] = field(default_factory=list)
@@ -79,26 +82,29 @@ class Health:
     budgets: list[BudgetHealth] = field(default_factory=list)
     webhooks: list[WebhookHealth] = field(default_factory=list)
     inbox: list[InboxHealth] = field(default_factory=list)
+    spool: Load = field(default_factory=Load)
 
 
-def look(database: Database, accounts: Sequence[Account]) -> Health:
+def look(database: Database, accounts: Sequence[Account], spool_folder: Path) -> Health:
     """Ask everything. Never raises for a database that is gone: that is what it tells."""
+    spool = load_of(spool_folder)
     try:
         with vital_signs(database) as signs:
             pending = signs.pending_migrations()
             if pending:
-                return Health(State.DOWN, [unmigrated(pending)], pending)
+                return Health(State.DOWN, [unmigrated(pending)], pending, spool=spool)
             streams = [_stream(row) for row in signs.streams(stream_keys(accounts))]
             budgets = [budget_of(signs, account) for account in accounts]
             webhooks = [WebhookHealth(**row) for row in signs.webhooks()]
             inbox = inbox_health(signs)
     except SystemTrouble as trouble:
-        return Health(State.DOWN, [str(trouble)])
+        return Health(State.DOWN, [str(trouble)], spool=spool)
     problems = [
         *_stream_problems(streams),
         *_budget_problems(budgets),
         *_webhook_problems(webhooks),
         *inbox_problems(inbox),
+        *spool_problems(spool, spool_folder),
     ]
     return Health(
         State.DEGRADED if problems else State.OK,
@@ -107,6 +113,7 @@ def look(database: Database, accounts: Sequence[Account]) -> Health:
         budgets=budgets,
         webhooks=webhooks,
         inbox=inbox,
+        spool=spool,
     )
 
 

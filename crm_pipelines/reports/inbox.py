@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from crm_pipelines.store.inbox.spool import Load
 from crm_pipelines.store.vital_signs import VitalSigns
 
 LATE_SECONDS = 300.0
@@ -44,3 +46,12 @@ def inbox_problems(inboxes: Sequence[InboxHealth]) -> Iterator[str]:
                 f"{account}: {one.dead:,} webhook deliveries were given up: crm-pipelines inbox "
                 "list --status dead says why, inbox replay --dead tries them again"
             )
+
+
+def spool_problems(spool: Load, folder: Path) -> Iterator[str]:
+    """Files that nobody empties, though the database is there: their gateway is not."""
+    if spool.idle_seconds > LATE_SECONDS:
+        yield (
+            f"{spool.bytes:,} bytes of webhook deliveries wait in {folder}, since "
+            f"{spool.idle_seconds / 60:,.0f} min: a gateway on this CRM_HOME brings them in"
+        )

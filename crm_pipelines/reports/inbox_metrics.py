@@ -9,6 +9,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from crm_pipelines.model.connector import Account
 from crm_pipelines.model.event import State
 from crm_pipelines.reports.inbox import inbox_health
+from crm_pipelines.store.inbox.spool import Load
 from crm_pipelines.store.vital_signs import VitalSigns
 
 OF_ACCOUNT = ("workspace", "crm")
@@ -73,3 +74,10 @@ def _echoes(signs: VitalSigns) -> Iterator[Metric]:
         writes.add_metric(labels, row["writes"])
         echoes.add_metric(labels, row["echoes"])
     yield from (writes, echoes)
+
+
+def spool_metrics(spool: Load) -> Iterator[Metric]:
+    """Deliveries on the disk of this machine, while the database is away."""
+    told = "of webhook deliveries that wait for the database"
+    yield GaugeMetricFamily("crm_spool_files", f"Files {told}.", value=spool.files)
+    yield GaugeMetricFamily("crm_spool_bytes", f"Bytes {told}.", value=spool.bytes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -11,8 +12,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from crm_pipelines.model.connector import Account
 from crm_pipelines.model.errors import SystemTrouble
 from crm_pipelines.reports.health import budget_of, stream_keys, unmigrated
-from crm_pipelines.reports.inbox_metrics import inbox_metrics
+from crm_pipelines.reports.inbox_metrics import inbox_metrics, spool_metrics
 from crm_pipelines.store.database import Database
+from crm_pipelines.store.inbox.spool import load_of
 from crm_pipelines.store.vital_signs import vital_signs
 
 OF_STREAM = ("workspace", "crm", "stream")
@@ -21,7 +23,7 @@ STATES = ("success", "partial", "failed", "paused")
 ROWS = ("created", "updated", "unchanged", "deleted", "rejected")
 
 
-def exposition(database: Database, accounts: Sequence[Account]) -> bytes:
+def exposition(database: Database, accounts: Sequence[Account], spool_folder: Path) -> bytes:
     """Text format 0.0.4. Raises ``SystemTrouble`` when the database is gone or its schema old."""
     with vital_signs(database) as signs:
         pending = signs.pending_migrations()
@@ -34,6 +36,7 @@ def exposition(database: Database, accounts: Sequence[Account]) -> bytes:
             *_of_spending(signs.usage()),
             *_of_budgets([(a, budget_of(signs, a).left) for a in accounts]),
             *inbox_metrics(signs, accounts),
+            *spool_metrics(load_of(spool_folder)),
         ]
     registry = CollectorRegistry()
     registry.register(_Fixed(families))

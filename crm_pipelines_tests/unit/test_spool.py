@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import signal
 import subprocess
@@ -15,7 +16,7 @@ import pytest
 
 from crm_pipelines.model.errors import SystemTrouble
 from crm_pipelines.store.inbox.arrivals import Arrival
-from crm_pipelines.store.inbox.spool import MOST, Spool
+from crm_pipelines.store.inbox.spool import MOST, Load, Spool, load_of
 
 AT = datetime(2026, 11, 21, 12, 0, 0, 123_456, UTC)
 
@@ -48,6 +49,20 @@ def test_what_went_in_comes_out(spool: Spool) -> None:
     spool.append(all_of_it[:1])
     spool.leave()
     assert emptied(spool) == all_of_it[:1]
+
+
+def test_its_load_is_told(spool: Spool, tmp_path: Path) -> None:
+    folder = tmp_path / "spool"
+    assert load_of(folder) == Load()
+    for number in range(2):
+        spool.append([arrival(number)])
+        spool.leave()
+    sizes = [file.stat().st_size for file in spool.files()]
+    os.utime(spool.files()[0], (1, 1))
+    found = load_of(folder)
+    assert (found.files, found.bytes) == (2, sum(sizes)) and found.idle_seconds > 1e9
+    emptied(spool)
+    assert load_of(folder) == Load()
 
 
 def test_only_the_owner_may_read_it(spool: Spool) -> None:

@@ -56,7 +56,7 @@ class Webhooks:
     def __init__(self, wiring: Wiring) -> None:
         own, url = wiring.settings, wiring.database.url
         self._registrations = Registrations(url, CRM, own.home_path / "webhook-credentials.json")
-        self._desk = Desk(url, Spool(own.home_path / "spool", own.spool_bytes))
+        self._desk = Desk(url, Spool(own.spool_path, own.spool_bytes))
         doors = {name: self._door(wiring, name) for name in own.workspaces}
         events = connectors.discover()[CRM].events
         identify = events.identify if events else None

@@ -13,6 +13,8 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
@@ -30,6 +32,26 @@ MOST, MOST_BYTES = 500, 16 << 20
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Arrival).decode
+
+
+@dataclass(frozen=True)
+class Load:
+    """What lies in a folder, whoever put it there. The file that was left alone for longest was
+    last written to so many seconds ago."""
+
+    files: int = 0
+    bytes: int = 0
+    idle_seconds: float = 0.0
+
+
+def load_of(folder: Path) -> Load:
+    """How much waits for the database; nothing where there is no such folder."""
+    found = []
+    for path in _files(folder):
+        with suppress(FileNotFoundError):  # somebody has just emptied it
+            found.append(path.stat())
+    idle = max((time.time() - one.st_mtime for one in found), default=0.0)
+    return Load(len(found), sum(one.st_size for one in found), max(0.0, idle))
 
 
 class Spool:
@@ -69,7 +91,7 @@ class Spool:
 
     def files(self) -> list[Path]:
         """All of them, oldest first, whoever writes to them."""
-        return sorted(self._folder.glob(f"*{ENDING}"))
+        return _files(self._folder)
 
     def _room(self, more: int) -> None:
         used = sum(_size(path) for path in self.files())
@@ -98,6 +120,10 @@ class Spool:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(folder.glob(f"*{ENDING}"))
 
 
 def _new_file(folder: Path) -> int:

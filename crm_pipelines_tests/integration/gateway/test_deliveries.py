@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -10,7 +13,10 @@ import httpx
 import pytest
 
 from crm_pipelines.model.access import Scope
+from crm_pipelines.store.inbox.arrivals import Arrival
+from crm_pipelines.store.inbox.spool import Spool
 from crm_pipelines_tests.integration.gateway.conftest import Local, make_key, signed
+from crm_pipelines_tests.receiver import wait_for
 
 PATH = "/api/pipedrive/inbox"
 
@@ -74,6 +80,29 @@ def test_replaying(
     for wrong in bodies:
         answer = caller.post(f"{PATH}/replay", json=wrong, headers=admin)
         assert answer.status_code == 422, (wrong, answer.text)
+
+
+def test_what_lies_on_the_disk_is_told(
+    browser: httpx.Client, local: Local, values: dict[str, str]
+) -> None:
+    """As long as somebody holds the file; then the gateway brings it in."""
+    assert browser.get("/health").json()["spool"] == {"files": 0, "bytes": 0, "idle_seconds": 0}
+    spool = Spool(Path(values["CRM_HOME"]) / "spool", 1 << 20)
+    arrival = Arrival("default", "pipedrive", "spooled", b"{}", None, datetime.now(UTC))
+    spool.append([arrival])
+    [file] = spool.files()
+    size = file.stat().st_size
+    found = browser.get("/health").json()["spool"]
+    assert (found["files"], found["bytes"]) == (1, size)
+    os.utime(file, (1, 1))
+    problems = browser.get("/health").json()["problems"]
+    assert any("wait in" in words and "spool" in words for words in problems)
+    figures = browser.get("/metrics").text
+    assert "crm_spool_files 1.0" in figures and f"crm_spool_bytes {size:.1f}" in figures
+    spool.leave()
+    wait_for(lambda: not spool.files())
+    assert browser.get("/health").json()["spool"]["files"] == 0
+    assert local.run("SELECT id FROM sync.inbox WHERE delivery_id = 'spooled'")
 
 
 def test_health_and_figures(browser: httpx.Client, local: Local) -> None:
