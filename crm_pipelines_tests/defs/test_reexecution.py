@@ -88,11 +88,13 @@ def test_failed_where_chunks_are_written(ground: Ground, phase: str) -> None:
 @both
 def test_failed_in_the_merge(ground: Ground, database_url: str) -> None:
     ground.mirror(ground.name, mode=Mode.FULL)
+    table = sql.Identifier(*ground.name.split("."))
     with psycopg.connect(database_url, autocommit=True) as other:
         name = sql.Identifier(other.info.dbname)
         other.execute(sql.SQL("ALTER DATABASE {} SET lock_timeout = '300ms'").format(name))
+        lost = sql.SQL("DELETE FROM {0} WHERE id = (SELECT min(id) FROM {0})").format(table)
+        other.execute(lost)  # else there is nothing to write
         with other.transaction():
-            table = sql.Identifier(*ground.name.split("."))
             other.execute(sql.SQL("LOCK TABLE {} IN EXCLUSIVE MODE").format(table))
             failed = ground.runs.execute(ground.run)
     assert ground.phases(failed)["upsert"] == "failed"
