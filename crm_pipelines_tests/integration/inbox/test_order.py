@@ -120,16 +120,16 @@ def test_an_event_that_says_a_record_is_alive_is_not_believed(post: Post) -> Non
 def test_a_time_that_cannot_be_does_not_outlive_what_comes_later(post: Post, where: str) -> None:
     """Nothing that happens is from the future, whatever a delivery says of itself."""
     post.mirror("pipedrive.organizations", mode=Mode.FULL)
-    post.change("PATCH", "organizations/2", {"name": "First"})
+    id_ = post.change("POST", "organizations", {"name": "First"})["id"]
     [body] = post.bodies()
     body["meta" if where == "timestamp" else "data"][where] = "2999-01-01T00:00:00Z"
     post.work([body])
-    assert post.mirror.rows("pipedrive.organizations")[2]["name"] == "First"
-    post.change("PATCH", "organizations/2", {"name": "Second"})
+    assert post.mirror.rows("pipedrive.organizations")[id_]["name"] == "First"
+    post.change("PATCH", f"organizations/{id_}", {"name": "Second"})
     post.change("DELETE", "organizations/3")
     post.work()
     assert post.states() == {"applied": 3}
-    assert post.mirror.rows("pipedrive.organizations")[2]["name"] == "Second"
+    assert post.mirror.rows("pipedrive.organizations")[id_]["name"] == "Second"
     assert wrong_rows(post.mirror, ("organizations",), ("organizations",)) == {}
 
 
