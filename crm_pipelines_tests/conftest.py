@@ -12,7 +12,7 @@ import pytest
 
 from crm_pipelines_tests.mirroring import Mirroring, variables
 from crm_pipelines_tests.sandbox_process import Sandbox, running_sandbox
-from crm_pipelines_tests.servers import Databases, embedded_server
+from crm_pipelines_tests.servers import Databases, passing_server
 
 SIZES: dict[str, Any] = {
     "persons": 30,
@@ -31,9 +31,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
+def databases() -> Iterator[Databases]:
     """The server that tests use unless they say otherwise."""
-    with embedded_server(tmp_path_factory.mktemp("postgres")) as url:
+    with passing_server() as url:
         found = Databases(url)
         yield found
         found.close()

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import pwd
-import shutil
+import signal
 import socket
 import subprocess
-import tempfile
 import time
 import uuid
 from collections.abc import Iterator
@@ -20,8 +19,14 @@ import psycopg
 from psycopg import sql
 
 from crm_pipelines.local import start_postgres
+from crm_pipelines.local.layout import DATA, VERSION
+from crm_pipelines.local.program import STATE, read_record
 from crm_pipelines.store.database import Database
 from crm_pipelines.store.migrations import migrate
+from crm_pipelines_tests.passing import passing_folder
+
+CARELESS = "fsync = off\nfull_page_writes = off\nsynchronous_commit = off\n"
+"""What is written need not outlast a crash of the machine."""
 
 INSTALLED = Path("/usr/lib/postgresql")
 OLDEST = 15
@@ -32,6 +37,7 @@ class Databases:
 
     def __init__(self, url: str) -> None:
         self._url = url
+        self._connection = psycopg.connect(url, autocommit=True)
         self._template = f"template_{uuid.uuid4().hex[:12]}"
         self._run("CREATE DATABASE {}", self._template)
         database = Database(self.url_of(self._template))
@@ -63,6 +69,7 @@ class Databases:
     def close(self) -> None:
         """Drop the template."""
         self.drop(self._template)
+        self._connection.close()
 
     def drop(self, name: str) -> None:
         """Also if somebody is connected still."""
@@ -79,22 +86,26 @@ class Databases:
 
     def _run(self, statement: LiteralString, *names: str) -> None:
         quoted = [sql.Identifier(name) for name in names]
-        with psycopg.connect(self._url, autocommit=True) as connection:
-            connection.execute(sql.SQL(statement).format(*quoted))
+        self._connection.execute(sql.SQL(statement).format(*quoted))
 
 
 @contextmanager
-def embedded_server(home: Path) -> Iterator[str]:
-    """The URL of the PostgreSQL that the product brings, or of ``CRM_TEST_DATABASE_URL``."""
+def passing_server() -> Iterator[str]:
+    """The URL of ``CRM_TEST_DATABASE_URL``, or of the PostgreSQL that the product brings."""
     given = os.environ.get("CRM_TEST_DATABASE_URL")
     if given:
         yield given
         return
-    postgres = start_postgres(home, grace_seconds=2)
-    try:
-        yield postgres.url
-    finally:
-        postgres.close(stop=True)
+    with passing_folder() as home:
+        postgres = start_postgres(home, grace_seconds=2)
+        try:
+            folder = home / "postgres"
+            with (folder / DATA / VERSION / "postgresql.conf").open("a") as settings:
+                settings.write(CARELESS)
+            os.kill((read_record(folder / STATE) or {})["pid"], signal.SIGHUP)
+            yield postgres.url
+        finally:
+            postgres.close(stop=True)
 
 
 def oldest_installed() -> Path | None:
@@ -109,16 +120,26 @@ def installed_server(binaries: Path) -> Iterator[str]:
     """The URL of a server of our own from installed binaries; root runs it as nobody."""
     account = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
     user = account.pw_uid if account else None
-    folder = Path(tempfile.mkdtemp(prefix="crm-pg-"))
-    if account:
-        os.chown(folder, account.pw_uid, account.pw_gid)
-    data, port = folder / "data", _free_port()
-    environment = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "HOME": str(folder)}
-    initdb = [binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "-N"]
-    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
-    server = [binaries / "postgres", "-D", data, *options.split()]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": folder}
-    try:
+    with passing_folder() as folder:
+        if account:
+            os.chown(folder, account.pw_uid, account.pw_gid)
+        data, port = folder / "data", _free_port()
+        environment = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "HOME": str(folder)}
+        initdb = [
+            binaries / "initdb",
+            "-D",
+            data,
+            "-U",
+            "postgres",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "-N",
+        ]
+        options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
+        server = [binaries / "postgres", "-D", data, *options.split()]
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": folder}
         subprocess.run(initdb, check=True, user=user, env=environment, **quiet)  # type: ignore[call-overload]
         with subprocess.Popen(server, user=user, env=environment, **quiet) as process:  # type: ignore[call-overload]
             try:
@@ -127,8 +148,6 @@ def installed_server(binaries: Path) -> Iterator[str]:
                 yield url
             finally:
                 process.terminate()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _await_server(url: str) -> None:

@@ -30,6 +30,7 @@ class Runs:
     """Runs of sync jobs. ``values`` name CRMs and database, up to the first run."""
 
     _wirings: dict[str, Wiring] = {}
+    _definitions: dict[str, dg.Definitions] = {}
 
     def __init__(self, folder: Path, values: Mapping[str, str]) -> None:
         silent = {"telemetry": {"enabled": False}, "nux": {"enabled": False}}
@@ -39,9 +40,11 @@ class Runs:
 
     @classmethod
     def load(cls, name: str, job_name: str) -> dg.JobDefinition:
-        """A job as a code location loads it; called by Dagster, which keeps what it gets."""
+        """A job as a code location loads it, which is done once; called by Dagster."""
         with _quiet():
-            return build_definitions(cls._wirings[name]).resolve_job_def(job_name)
+            if name not in cls._definitions:
+                cls._definitions[name] = build_definitions(cls._wirings[name])
+            return cls._definitions[name].resolve_job_def(job_name)
 
     def _job(self, job_name: str) -> Any:
         if self._name not in self._wirings:
@@ -53,6 +56,7 @@ class Runs:
         """Give everything back."""
         if self._name in self._wirings:
             self._wirings.pop(self._name).close()
+            self._definitions.pop(self._name, None)
         self.instance.dispose()
 
     def prepare(
