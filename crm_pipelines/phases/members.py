@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 import pyarrow as pa
 
 from crm_pipelines.model.stream import Field
 
+Text: TypeAlias = bytes | pa.Buffer
+"""The JSON text of a record."""
+
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
-def unread(raw: Sequence[bytes], read: frozenset[str]) -> Counter[str]:
+def unread(raw: Sequence[Text], read: frozenset[str]) -> Counter[str]:
     """How many records have which member that is not among those read."""
     found: Counter[str] = Counter()
     for text in raw:

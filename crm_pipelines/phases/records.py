@@ -1,7 +1,7 @@
 """Raw JSON records to columns of text, numbers and flags, by the paths of the fields.
 
-A page is decoded into typed structs in one go; only where a record does not fit its declared
-types is it taken apart by hand, so that the misfit is named and the rest of it survives.
+Records are decoded into typed structs, from where they lie; only where one of a page does not fit
+its declared types are they taken apart by hand, so that the misfit is named and the rest survives.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import msgspec
 import pyarrow as pa
 
 from crm_pipelines.model.stream import Field, Type
-from crm_pipelines.phases.members import unread
+from crm_pipelines.phases.members import Text, unread
 
 Problems = dict[int, dict[str, str]]
 """Row number to field to reason."""
@@ -31,7 +31,7 @@ _NULLS = (b"null", b"")
 
 
 def to_columns(
-    raw: Sequence[bytes], fields: tuple[Field, ...], left_out: Counter[str] | None = None
+    raw: Sequence[Text], fields: tuple[Field, ...], left_out: Counter[str] | None = None
 ) -> tuple[dict[str, pa.Array], Problems]:
     """One column per field, in the fields' order, and what did not fit.
 
@@ -54,17 +54,16 @@ def to_columns(
 
 
 def _decode(
-    raw: Sequence[bytes], fields: tuple[Field, ...], left_out: Counter[str] | None
+    raw: Sequence[Text], fields: tuple[Field, ...], left_out: Counter[str] | None
 ) -> list[Any]:
     """Records as structs. Only a page with something that nobody reads is looked at twice."""
-    page = b"[" + b",".join(raw) + b"]"
     if left_out is None:
-        return list(_decoder(fields).decode(page))
+        return list(map(_decoder(fields).decode, raw))
     try:
-        return list(_decoder(fields, strict=True).decode(page))
+        return list(map(_decoder(fields, strict=True).decode, raw))
     except msgspec.MsgspecError:
         left_out.update(unread(raw, frozenset(_key(field) for field in fields)))
-        return list(_decoder(fields).decode(page))
+        return list(map(_decoder(fields).decode, raw))
 
 
 def _held(kind: Type) -> pa.DataType:
@@ -86,7 +85,7 @@ def _decoder(fields: tuple[Field, ...], *, strict: bool = False) -> msgspec.json
         for number, (key, kind) in enumerate(types.items())
     ]
     record = msgspec.defstruct("Record", members, gc=False, forbid_unknown_fields=strict)
-    return msgspec.json.Decoder(list[record])  # type: ignore[valid-type]
+    return msgspec.json.Decoder(record)
 
 
 def _expected(field: Field) -> Any:
@@ -129,7 +128,7 @@ def _primary(value: Any, member: str) -> str | None:
     return str(found) if found not in (None, "") else None
 
 
-def _by_hand(raw: Sequence[bytes], fields: tuple[Field, ...]) -> tuple[list[list[Any]], Problems]:
+def _by_hand(raw: Sequence[Text], fields: tuple[Field, ...]) -> tuple[list[list[Any]], Problems]:
     """Record by record; a value of the wrong type leaves a null and a reason."""
     rows: list[list[Any]] = []
     problems: Problems = {}

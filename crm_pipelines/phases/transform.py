@@ -102,7 +102,7 @@ def to_table(
     """
     members = members or Members()
     if RAW in records.column_names:
-        raw = records.column(RAW).to_pylist()
+        raw = [record.as_buffer() for record in records.column(RAW)]
         columns, problems = to_columns(raw, fields, members.unread)
         members.see_custom(columns, fields)
     else:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import warnings
 
+import psycopg
+
 from crm_pipelines.model.errors import ConfigurationError
-from crm_pipelines.store.database import Database, grounded
-from crm_pipelines.store.queries import FOLDER
+from crm_pipelines.store.database import Connection, Database, grounded
+from crm_pipelines.store.queries import FOLDER, query
 
 OLDEST = 150000
 _LOCK = 7_421_001
@@ -23,8 +25,20 @@ def migrate(database: Database) -> list[str]:
                 f"CRM_DATABASE_URL: PostgreSQL {connection.info.server_version // 10000} is too "
                 "old; 15 or newer is needed"
             )
+        if not pending(connection):
+            return []  # as nearly always: the library that applies them is not even loaded
         connection.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
         return _apply(database.url)
+
+
+def pending(connection: Connection) -> list[str]:
+    """Names of migrations that are not applied, oldest first."""
+    try:
+        applied = {row["name"] for row in connection.execute(query("health.applied"))}
+    except psycopg.errors.UndefinedTable:
+        applied = set()
+    known = sorted(path.stem for path in (FOLDER / "migrations").glob("*.sql"))
+    return [name for name in known if name not in applied]
 
 
 def _apply(url: str) -> list[str]:

@@ -6,14 +6,14 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from crm_pipelines.model.errors import ConfigurationError, SystemTrouble
 from crm_pipelines.model.manifest import Chunk
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from pyarrow.fs import FileSystem
+    from pyarrow._fs import FileSystem
 
 _PART = ".part"
 
@@ -26,13 +26,11 @@ class Staging:
     """Chunks by run: ``{run}/{stream}/{phase}/{number}.arrow``. A chunk is there whole or not."""
 
     def __init__(self, uri: str) -> None:
-        from pyarrow.fs import FileSystem, LocalFileSystem
-
         try:
-            self._files, self._root = FileSystem.from_uri(uri)
+            self._files, self._root = _open(uri)
             # Packing takes a tenth of the time of a sync, and would save a local disk nothing but
             # room that is free again a minute later.
-            self._near = isinstance(self._files, LocalFileSystem)
+            self._near = self._files.type_name == "local"
         except (ValueError, OSError) as error:
             raise ConfigurationError(
                 f"CRM_STAGING_URI: {uri!r} cannot be used ({error}); set file:///folder, "
@@ -115,7 +113,7 @@ class Staging:
         ``keep`` names runs that stay all the same. Returns how many folders went. Object stores
         know no times of folders; rules of the bucket are the means there.
         """
-        from pyarrow.fs import FileSelector, FileType
+        from pyarrow._fs import FileSelector, FileType
 
         gone, stay = 0, {quote(name) for name in keep}
         with roomy(self._root):
@@ -139,6 +137,16 @@ class Staging:
         """A small text file. Raises ``FileNotFoundError``."""
         with self._files.open_input_stream(f"{self._root}/{path}") as stream:
             return bytes(stream.read()).decode()
+
+
+def _open(uri: str) -> tuple[FileSystem, str]:
+    """The store and the folder in it. What speaks to object stores is loaded only for one."""
+    if urlsplit(uri).scheme in ("", "file"):
+        from pyarrow._fs import FileSystem
+    else:
+        from pyarrow.fs import FileSystem  # the same class, with all it knows
+    found: tuple[FileSystem, str] = FileSystem.from_uri(uri)
+    return found
 
 
 @contextmanager

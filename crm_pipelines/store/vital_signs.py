@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import psycopg
 from psycopg.rows import dict_row
 
 from crm_pipelines.store.database import Connection, Database, grounded
-from crm_pipelines.store.queries import FOLDER, query
+from crm_pipelines.store.migrations import pending
+from crm_pipelines.store.queries import query
 
 CONNECT_SECONDS = 3
 """Whoever asks for health wants an answer soon."""
@@ -27,12 +27,7 @@ class VitalSigns:
 
     def pending_migrations(self) -> list[str]:
         """Names of migrations that are not applied, oldest first."""
-        try:
-            applied = {row["name"] for row in self._rows("applied", {})}
-        except psycopg.errors.UndefinedTable:
-            applied = set()
-        known = sorted(path.stem for path in (FOLDER / "migrations").glob("*.sql"))
-        return [name for name in known if name not in applied]
+        return pending(self._connection)
 
     def streams(self, keys: Sequence[StreamKey]) -> list[dict[str, Any]]:
         """How the last run of each stream went."""

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from cryptography.fernet import InvalidToken, MultiFernet
 
 from crm_pipelines.model.tokens import SealedByOthers
 from crm_pipelines.store.credentials import Sealed, Slot
@@ -22,12 +21,16 @@ class _Content(msgspec.Struct):
 
 def seal(keys: Sequence[Key], slot: Slot, value: Any) -> Sealed:
     """Closed with the first key."""
+    from cryptography.fernet import MultiFernet
+
     content = msgspec.json.encode(_Content((slot.workspace, slot.crm, slot.kind), value))
     return Sealed(MultiFernet([keys[0].fernet]).encrypt(content).decode(), keys[0].id)
 
 
 def unseal(keys: Sequence[Key], slot: Slot, sealed: Sealed) -> Any:
     """What lies inside, with any of the keys. Raises ``SealedByOthers``."""
+    from cryptography.fernet import InvalidToken, MultiFernet
+
     where = f"the stored {slot.kind} of {slot.crm} in workspace {slot.workspace!r}"
     try:
         if not keys:

@@ -66,7 +66,9 @@ class PipedriveSource:
             every = self._list(stream, params).records
             reading = iter([(every[: part.max_records or None], None)])
         for records, following in reading:
-            yield to_table(records, stream), following
+            table = to_table(records, stream)
+            del records  # nobody needs the answer any more while the next one is asked for
+            yield table, following
 
     def _by_cursor(
         self, stream: PipedriveStream, params: dict[str, str], part: Slice, place: Place | None
@@ -90,6 +92,7 @@ class PipedriveSource:
                 yield records, None
                 return
             yield records, {"cursor": cursor, "seen": seen}
+            del found, records
 
     def introduce(self) -> str:
         """The user and the company behind the login."""
