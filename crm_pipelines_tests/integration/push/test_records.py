@@ -267,6 +267,18 @@ def test_an_organization_by_name_is_made_once_for_all(
     assert {p["org_id"] for p in found if p["id"] in persons} == {company["id"]}
 
 
+def test_a_record_that_is_linked_stands_in_line_with_its_row(push: Pushing) -> None:
+    """Whoever knows the record's id only: what is said later is written later, and comes here."""
+    lead = push.lead()
+    push.work()
+    person = push.remote("contacts", lead)["id"]
+    push.change("contacts", lead, name="First", phone="+442071234567")
+    push.push.enqueue(wanted(Entity.PERSON, person, name="Second"))
+    push.query("UPDATE sync.outbox SET priority = 4 WHERE status = 'pending' AND trigger = 'sync'")
+    push.work()
+    assert push.remote("contacts", lead)["name"] == push.row("contacts", lead)["name"] == "Second"
+
+
 def test_wrong_fields_are_refused_before_anything_is_written(push: Pushing) -> None:
     with pytest.raises(InvalidData, match=r"email: .* is not an e-mail address") as refused:
         push.push.enqueue(wanted(Entity.PERSON, 1, email=["nonsense"], nme="x"))

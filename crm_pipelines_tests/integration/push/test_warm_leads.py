@@ -119,6 +119,16 @@ def test_an_organization_of_that_name_is_used(push: Pushing) -> None:
     assert push.remote("contacts", lead)["org_id"] == there["id"]
 
 
+def test_two_organizations_of_one_name_are_one(push: Pushing) -> None:
+    """As the first is linked, whether a search finds its record yet or not."""
+    push.sandbox.admin("PATCH", "/pipedrive/limits", {"search_lag_seconds": 86_400})
+    for number in range(2):
+        org = push.add("organizations", name="Engines Ltd")
+        push.lead(f"Lead {number}", email=f"lead{number}@example.com", organization_id=org)
+        push.work()
+    assert len(push.made("organizations")) == 1
+
+
 def test_one_organization_of_many_leads(push: Pushing) -> None:
     org = push.add("organizations", name="Engines Ltd")
     for number in range(6):

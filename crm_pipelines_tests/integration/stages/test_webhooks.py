@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import random
 
+import httpx
 import pytest
 
 from crm_pipelines_tests.integration.inbox.post import posting
 from crm_pipelines_tests.integration.stages.staging import Staging
+from crm_pipelines_tests.sandbox_process import TOKEN
 
 
 @pytest.mark.parametrize("version", ["2.0", "1.0"])
@@ -75,3 +77,36 @@ def test_our_own_move_is_history_and_sets_nothing_off(world: Staging) -> None:
     last = world.history(deal)[-1]
     assert (last["stage_id"], last["source"], last["silent"]) == (stage, "webhook", True)
     assert applied.actions == 0 and world.actions() == []
+
+
+def test_another_programs_move_beside_ours_is_no_echo(world: Staging) -> None:
+    """Of the same second, and told first: it says something else than we wrote."""
+    world.stages.complete()
+    deal = world.linked_deals()[0]
+    contact = world.contact(deal)
+    first, ours, theirs = [n for n in range(1, 6) if n != world.deal(deal)["stage_id"]][:3]
+    world.query(
+        "INSERT INTO app.deals (id, title, contact_id, pipedrive_deal_id, stage_id)"
+        " VALUES ('d', 'D', %(contact)s, %(deal)s, %(first)s)",
+        contact=contact,
+        deal=deal,
+        first=first,
+    )
+    world.map(theirs, "update_lead_score", probability=60)
+    now = world.sandbox.admin("GET", "/clock")["now"]
+    world.sandbox.admin("POST", "/clock", {"now": now, "frozen": True})
+    headers = {"x-api-token": TOKEN}
+    with posting(world.sandbox, world.mirror) as post:
+        world.query("UPDATE app.deals SET stage_id = %(ours)s WHERE id = 'd'", ours=ours)
+        world.mirror.wiring.push("default").work()
+        with httpx.Client(trust_env=False, headers=headers) as client:
+            path = f"{world.sandbox.url}/api/v2/deals/{deal}"
+            client.patch(path, json={"stage_id": theirs}).raise_for_status()
+        bodies = post.bodies()
+        moved = [body for body in bodies if body["data"]["stage_id"] == theirs]
+        done = post.work(moved).actions
+        post.hurry()
+        done += post.work(bodies).actions
+    assert len(bodies) == 2 and world.row(contact)["lead_score"] is not None
+    assert (done, world.states()) == (1, [("update_lead_score", "done")])
+    assert [row["silent"] for row in world.history(deal)][-2:] == [True, False]

@@ -101,6 +101,23 @@ def test_somebody_else_writes_while_ours_is_under_way(sides: Sides) -> None:
     assert sides.commands() == 2 and sides.differences() == []
 
 
+def test_what_changes_while_our_answer_is_on_its_way_is_not_undone_by_it(sides: Sides) -> None:
+    """The answer shows the record as it was before; the echo never comes."""
+    contact = lead(sides)
+    sides.sandbox.fault("slow_body", system="pipedrive", method="PATCH", path="persons", seconds=6)
+    sides.push.change("contacts", contact, name="Countess")
+    worker = threading.Thread(target=sides.push.work)
+    worker.start()
+    wait_for(lambda: named(sides, contact, "Countess"))
+    sides.change("contacts", contact, phones=[{"value": "1", "primary": True}])
+    theirs = only(sides.post.bodies(), change_source="app")
+    sides.post.work(theirs)
+    worker.join()
+    sides.settle([])
+    assert (len(theirs), sides.row("contacts", contact)["phone"]) == (1, "1")
+    assert sides.differences() == []
+
+
 def test_two_writes_of_ours_in_the_same_second(sides: Sides) -> None:
     contact = lead(sides)
     sides.stop_clock()
