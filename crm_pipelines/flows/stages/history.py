@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from crm_pipelines.model.event import Action, Event
+from crm_pipelines.model.event import AHEAD, Action, Event
 from crm_pipelines.store.database import Connection, Database, untangled
 from crm_pipelines.store.stages import moves
 
@@ -72,7 +72,10 @@ def complete(database: Database, workspace: str, crm: str) -> int:
 
 
 def of(events: Iterable[Event], silent: Collection[int] = ()) -> list[Transition]:
-    """What events tell of stages, stale ones included; ``silent`` names deliveries of echoes."""
+    """What events tell of stages, stale ones included; ``silent`` names deliveries of echoes.
+
+    A change that would come after it was told of came when it was told of: history keeps for ever.
+    """
     found = []
     for event in events:
         record = event.record
@@ -84,7 +87,9 @@ def of(events: Iterable[Event], silent: Collection[int] = ()) -> list[Transition
             continue
         added_at = _moment(record.get("add_time"))
         changed_at = added_at if made else _moment(record.get("stage_change_time"))
-        changed_at = (changed_at or event.at).replace(microsecond=0)
+        if changed_at is None or changed_at > event.at + AHEAD:
+            changed_at = event.at
+        changed_at = changed_at.replace(microsecond=0)
         found.append(
             Transition(
                 deal_id=int(event.remote_id),

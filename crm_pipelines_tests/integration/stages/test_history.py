@@ -86,6 +86,16 @@ def test_three_stages_within_one_second(world: Staging) -> None:
     assert by_probability == {10: "skipped", 20: "skipped", 30: "done"}
 
 
+def test_a_change_from_the_future_came_when_it_was_told(world: Staging) -> None:
+    deal = world.make(title="D", stage_id=1)
+    moved = world.move(deal["id"], 2)
+    world.hear([body({**moved, "stage_change_time": "2999-01-01T00:00:00Z"}, {"stage_id": 1})])
+    world.hear([body(world.move(deal["id"], 3), {"stage_id": 2})])
+    [*_, second, third] = world.history(deal["id"])
+    assert (second["stage_id"], third["stage_id"], third["left_at"]) == (2, 3, None)
+    assert second["changed_at"] <= third["changed_at"] <= world.now() + timedelta(minutes=1)
+
+
 def test_a_deal_that_goes_on_before_its_action_ran(world: Staging) -> None:
     world.map(2, "update_lead_score")
     deal = world.linked_deals()[0]
