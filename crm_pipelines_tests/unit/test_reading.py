@@ -13,6 +13,7 @@ from crm_pipelines.connectors.salesforce.answers import NotInBulk
 from crm_pipelines.connectors.salesforce.reading import Reading
 from crm_pipelines.connectors.salesforce.rest_query import as_texts
 from crm_pipelines.connectors.salesforce.settings import SalesforceSettings
+from crm_pipelines.model.call import Call
 from crm_pipelines.model.errors import BudgetSpent, CrmError, FatalError, TooWide
 from crm_pipelines.model.source import Page
 from crm_pipelines.model.stream import Field
@@ -145,3 +146,28 @@ def test_numbers_keep_every_digit() -> None:
     body = '{"totalSize": 1, "done": true, "records": [{"Id": 9999999999999999.99}]}'
     (page,) = read(Org(count=[count(1)], records=[answered(body)]))
     assert page.records.column("Id").to_pylist() == ["9999999999999999.99"]  # type: ignore[union-attr]
+
+
+class Watched(Org):
+    """An org that shows what it was asked to do."""
+
+    def __init__(self, **answers: list[Any]) -> None:
+        super().__init__(**answers)
+        self.orders: list[Any] = []
+
+    def send(self, call: Call) -> Any:
+        self.orders += [call.json] if call.json else []
+        return super().send(call)
+
+
+@pytest.mark.parametrize(("more", "operation"), [((), "query"), (("IsDeleted",), "queryAll")])
+def test_a_job_asks_for_deletions_where_there_are_any_and_for_no_order(
+    more: tuple[str, ...], operation: str
+) -> None:
+    fields = [ID, *(Field(name.lower(), path=name) for name in more)]
+    header = ",".join(f'"{field.source}"' for field in fields)
+    page = [answered(header, "0")]
+    org = Watched(**{**BULK, "count": [count(2_000)], "poll": [job(0)], "page_0": page})
+    read(org, *fields)
+    asked = f"SELECT {', '.join(field.source for field in fields)} FROM Contact"
+    assert org.orders == [{"operation": operation, "query": asked}]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
+import msgspec
+
+from crm_pipelines.connectors.salesforce.answers import decoded
 from crm_pipelines.connectors.salesforce.csv_pages import read_page
 from crm_pipelines.connectors.salesforce.polling import pauses
 from crm_pipelines.model.call import Call
@@ -25,8 +28,16 @@ TERMINAL = ("JobComplete", "Failed", "Aborted")
 CLOSINGS = 3
 """How often a job is closed whose closing got no answer."""
 
-Shown = Mapping[str, Any]
-"""A job as Salesforce shows it."""
+
+class Shown(msgspec.Struct, rename="camel"):
+    """A job as Salesforce shows it."""
+
+    id: str
+    state: str
+    content_url: str = ""
+    number_records_processed: int | None = None
+    number_records_failed: int | None = None
+    error_message: str | None = None
 
 
 class Jobs:
@@ -48,12 +59,12 @@ class Jobs:
         if writing.operation is Operation.UPSERT:
             wish["externalIdFieldName"] = writing.key
         # a job that was made twice stays empty, and does nothing
-        answer = self._door.send(Call("POST", self._path, json=wish))
-        return self._read(answer)
+        return decoded(self._door.send(Call("POST", self._path, json=wish)), Shown)
 
     def upload(self, job: Shown, path: Path) -> None:
         """The job's one file. Raises ``OutcomeUnknown`` when it may be there or not."""
-        where = "/" + str(job["contentUrl"]).lstrip("/")
+        told = urlsplit(job.content_url).path.lstrip("/")
+        where = f"/{told}" if told else f"{self._path}/{job.id}/batches"
         headers = {"Content-Type": "text/csv; charset=UTF-8"}
         self._door.send(Call("PUT", where, content=path, headers=headers, safe=False))
 
@@ -63,7 +74,7 @@ class Jobs:
             try:
                 self._patch(job, "UploadComplete")
             except OutcomeUnknown:
-                if self.look(job)["state"] != "Open":
+                if self.look(job).state != "Open":
                     return
                 if attempt == CLOSINGS - 1:
                     raise
@@ -72,13 +83,13 @@ class Jobs:
 
     def look(self, job: str) -> Shown:
         """The job now. Raises ``GoneError``."""
-        return self._read(self._door.send(Call("GET", f"{self._path}/{job}")))
+        return decoded(self._door.send(Call("GET", f"{self._path}/{job}")), Shown)
 
     def wait(self, job: str) -> Shown:
         """The job when it has ended, well or not. Raises ``FatalError`` when it takes too long."""
         give_up_at = time.monotonic() + self._wait_seconds
         waits = pauses()
-        while (shown := self.look(job))["state"] not in TERMINAL:
+        while (shown := self.look(job)).state not in TERMINAL:
             if time.monotonic() > give_up_at:
                 raise FatalError(
                     f"Salesforce's job {job} is not done after {self._wait_seconds} s: write the "
@@ -132,7 +143,3 @@ class Jobs:
 
     def _patch(self, job: str, state: str) -> None:
         self._door.send(Call("PATCH", f"{self._path}/{job}", json={"state": state}, safe=False))
-
-    def _read(self, answer: httpx.Response) -> Shown:
-        shown: Shown = json.loads(answer.content)
-        return shown

@@ -159,7 +159,7 @@ class Run:
     def _has_begun(self, part: Part) -> bool:
         """Whether a job of an earlier run was closed; one that was not is thrown away."""
         try:
-            state = self._jobs.look(part.job)["state"]
+            state = self._jobs.look(part.job).state
         except GoneError as error:
             if part.closing and self._writing.operation is Operation.INSERT:
                 raise OutcomeUnknown(
@@ -177,28 +177,28 @@ class Run:
         path = self._folder / self.parts[0].file
         for attempt in range(UPLOADS):
             job = self._jobs.make(self._writing)
-            self._change(job=job["id"], closing=False)
+            self._change(job=job.id, closing=False)
             try:
                 self._jobs.upload(job, path)
             except OutcomeUnknown:
-                self._jobs.discard(job["id"])
+                self._jobs.discard(job.id)
                 if attempt == UPLOADS - 1:
                     raise
             else:
                 return
 
     def _results(self, shown: Shown, sent: int) -> Results:
-        job, key = str(shown["id"]), self._writing.key
-        processed = int(shown.get("numberRecordsProcessed") or 0)
-        failed = int(shown.get("numberRecordsFailed") or 0)
+        job, key = shown.id, self._writing.key
+        processed, failed = shown.number_records_processed, shown.number_records_failed
+        succeeded = None if processed is None or failed is None else processed - failed
         fetch, error = self._jobs.results, ""
-        good = fetch(job, "successfulResults", SUCCESS | {"key": key}, processed - failed)
+        good = fetch(job, "successfulResults", SUCCESS | {"key": key}, succeeded)
         bad = fetch(job, "failedResults", FAILURE | {"key": key}, failed)
         left = fetch(job, "unprocessedrecords", {"key": key}, 0 if sent == processed else None)
-        why = str(shown.get("errorMessage") or "no reason given")
-        if shown["state"] != "JobComplete":
-            error = f"Salesforce's job {job} is {shown['state'].lower()}: {why}"
-        again = shown["state"] != "Aborted" and not why.startswith(LASTING)
+        why = shown.error_message or "no reason given"
+        if shown.state != "JobComplete":
+            error = f"Salesforce's job {job} is {shown.state.lower()}: {why}"
+        again = shown.state != "Aborted" and not why.startswith(LASTING)
         return Results(good, bad, left["key"], error, again)
 
     def _follow(self, part: Part, again: pa.ChunkedArray) -> Part | None:
