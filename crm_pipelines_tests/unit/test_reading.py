@@ -14,7 +14,7 @@ from crm_pipelines.connectors.salesforce.reading import Reading
 from crm_pipelines.connectors.salesforce.rest_query import as_texts
 from crm_pipelines.connectors.salesforce.settings import SalesforceSettings
 from crm_pipelines.model.call import Call
-from crm_pipelines.model.errors import BudgetSpent, CrmError, FatalError, TooWide
+from crm_pipelines.model.errors import BudgetSpent, CrmError, FatalError, TooWide, Truncated
 from crm_pipelines.model.source import Page
 from crm_pipelines.model.stream import Field
 from crm_pipelines.model.window import Slice
@@ -171,3 +171,33 @@ def test_a_job_asks_for_deletions_where_there_are_any_and_for_no_order(
     read(org, *fields)
     asked = f"SELECT {', '.join(field.source for field in fields)} FROM Contact"
     assert org.orders == [{"operation": operation, "query": asked}]
+
+
+PATH = "/services/data/v64.0/query/01g-2000"
+
+
+@pytest.mark.parametrize("address", [PATH, PATH[1:], f"https://elsewhere.example{PATH}"])
+def test_the_next_page_is_asked_of_our_own_org(address: str) -> None:
+    asked: list[Call] = []
+
+    class Listened(Org):
+        def send(self, call: Call) -> Any:
+            asked.append(call)
+            return super().send(call)
+
+    first = answered(
+        json.dumps(
+            {"totalSize": 2, "done": False, "records": [{"Id": "a"}], "nextRecordsUrl": address}
+        )
+    )
+    org = Listened(count=[count(2)], records=[first], poll=[records("b", total=2)])
+    assert [page.records.num_rows for page in read(org)] == [1, 1]  # type: ignore[union-attr]
+    assert asked[-1].path == PATH
+
+
+def test_a_page_of_a_query_that_names_itself_as_the_next_is_told() -> None:
+    body = {"totalSize": 9, "done": False, "records": [{"Id": "a"}], "nextRecordsUrl": PATH}
+    page = answered(json.dumps(body))
+    org = Org(count=[count(2)], records=[page], poll=[page])
+    with pytest.raises(Truncated, match="names itself"):
+        read(org)

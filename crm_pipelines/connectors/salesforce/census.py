@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from crm_pipelines.connectors.salesforce.addresses import call_at
 from crm_pipelines.connectors.salesforce.answers import decoded
 from crm_pipelines.connectors.salesforce.streams import SalesforceStream
 from crm_pipelines.model.call import Call
@@ -100,7 +101,7 @@ class Census:
             yield from page.records
             if page.done:
                 return
-            call = Call("GET", page.following)
+            call = call_at(page.following)
 
 
 def _spans(days: Iterable[date]) -> Iterator[tuple[date, date]]:

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import msgspec
 
+from crm_pipelines.connectors.salesforce.addresses import path_of
 from crm_pipelines.connectors.salesforce.answers import decoded
 from crm_pipelines.connectors.salesforce.csv_pages import read_page
 from crm_pipelines.connectors.salesforce.polling import pauses
@@ -63,8 +63,7 @@ class Jobs:
 
     def upload(self, job: Shown, path: Path) -> None:
         """The job's one file. Raises ``OutcomeUnknown`` when it may be there or not."""
-        told = urlsplit(job.content_url).path.lstrip("/")
-        where = f"/{told}" if told else f"{self._path}/{job.id}/batches"
+        where = path_of(job.content_url or f"{self._path}/{job.id}/batches")
         headers = {"Content-Type": "text/csv; charset=UTF-8"}
         self._door.send(Call("PUT", where, content=path, headers=headers, safe=False))
 

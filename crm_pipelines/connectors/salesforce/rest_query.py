@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from crm_pipelines.connectors.salesforce.addresses import call_at
 from crm_pipelines.model.call import Call
 from crm_pipelines.model.errors import GoneError, Truncated
 from crm_pipelines.model.source import Page, Place
@@ -57,6 +58,8 @@ class RestQuery:
         while True:
             page = _Answer(self._fields, whole=not following)
             self._door.fetch(self._call(following), page.read)
+            if page.following and page.following == following:
+                raise _Incomplete("a page of a query names itself as the next")
             following, seen = page.following, seen + page.records.num_rows
             if not following and seen < page.total:
                 raise _Incomplete(
@@ -69,7 +72,7 @@ class RestQuery:
 
     def _call(self, following: str) -> Call:
         if following:
-            return Call("GET", following, headers=self._headers)
+            return call_at(following, self._headers)
         return Call("GET", self._path, {"q": self._soql}, headers=self._headers)
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlsplit
 
+from crm_pipelines.connectors.salesforce.addresses import call_at
+from crm_pipelines.connectors.salesforce.answers import decoded
 from crm_pipelines.connectors.salesforce.csv_pages import read_page
 from crm_pipelines.model.call import Call
 from crm_pipelines.model.errors import Truncated
@@ -78,11 +78,11 @@ class ResultPages:
 
     def at(self, address: str) -> ResultPage:
         """The page at an address."""
-        return self._fetch(_call(address, maxRecords=str(CEILING)))
+        return self._fetch(call_at(address, maxRecords=str(CEILING)))
 
     def addresses(self, address: str) -> Addresses:
         """A list of pages: that of an address."""
-        return read_addresses(json.loads(self._door.send(_call(address)).content))
+        return read_addresses(decoded(self._door.send(call_at(address)), object))
 
     def first_addresses(self, job: str, version: str) -> Addresses:
         """The first pages of a job."""
@@ -106,9 +106,3 @@ def read_addresses(body: Any) -> Addresses:
 
 def _path(job: str, version: str) -> str:
     return f"/services/data/v{version}/jobs/query/{job}"
-
-
-def _call(address: str, **more: str) -> Call:
-    """A request for an address as Salesforce gives it: of this org, whatever host it names."""
-    parts = urlsplit(address)
-    return Call("GET", "/" + parts.path.lstrip("/"), {**dict(parse_qsl(parts.query)), **more})
