@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
 
 import dagster as dg
 
@@ -14,31 +12,20 @@ from crm_pipelines.model.connector import Account
 from crm_pipelines.wiring import Wiring
 
 
-@dataclass(frozen=True)
-class InboxDefinitions:
-    """What there is of it; nothing where no CRM tells us anything by itself."""
-
-    assets: Sequence[dg.AssetSpec] = ()
-    jobs: Sequence[dg.JobDefinition] = ()
-    sensors: Sequence[Any] = field(default=())
-
-
 def heard(accounts: Sequence[Account]) -> list[Account]:
     """The accounts of the CRM whose webhooks are understood."""
     found = [account for account in accounts if account.connector.events is not None]
     return [account for account in found if account.crm == found[0].crm]
 
 
-def inbox_definitions(
-    wiring: Wiring, accounts: Sequence[Account], names: Names
-) -> InboxDefinitions:
+def inbox_definitions(wiring: Wiring, accounts: Sequence[Account], names: Names) -> dg.Definitions:
     """Jobs, sensor and assets of the CRM that tells us what changes."""
     sources = heard(accounts)
     if not sources:
-        return InboxDefinitions()
+        return dg.Definitions()
     crm, workspaces = sources[0].crm, [account.workspace for account in sources]
     job = apply_job(crm, sources[0].connector.title, names)
-    return InboxDefinitions(
+    return dg.Definitions(
         assets=[inbox_asset(account, names) for account in sources],
         jobs=[job, replay_job(crm)],
         sensors=[deliveries_sensor(wiring, crm, workspaces, job)],

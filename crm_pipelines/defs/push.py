@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
 
 import dagster as dg
 
@@ -23,31 +21,21 @@ from crm_pipelines.model.purpose import PURPOSES
 from crm_pipelines.wiring import Wiring
 
 
-@dataclass(frozen=True)
-class PushDefinitions:
-    """What there is of it; nothing where no CRM is written to."""
-
-    assets: Sequence[dg.AssetSpec] = ()
-    jobs: Sequence[dg.JobDefinition] = ()
-    sensors: Sequence[Any] = ()
-    schedules: Sequence[Any] = field(default=())
-
-
 def written_to(accounts: Sequence[Account]) -> list[Account]:
     """The accounts of the CRM that can be written to."""
     found = [account for account in accounts if account.connector.sink is not None]
     return [account for account in found if account.crm == found[0].crm]
 
 
-def push_definitions(wiring: Wiring, accounts: Sequence[Account], names: Names) -> PushDefinitions:
+def push_definitions(wiring: Wiring, accounts: Sequence[Account], names: Names) -> dg.Definitions:
     """Jobs, sensors, schedules and assets of the CRM that can be written to."""
     targets = written_to(accounts)
     if not targets:
-        return PushDefinitions()
+        return dg.Definitions()
     crm, workspaces = targets[0].crm, [account.workspace for account in targets]
     jobs = {purpose: push_job(purpose, crm, names) for purpose in PURPOSES}
     retry, reconcile = retry_job(crm), reconcile_job(crm)
-    return PushDefinitions(
+    return dg.Definitions(
         assets=[spec for account in targets for spec in push_assets(account, names)],
         jobs=[*jobs.values(), retry, redrive_job(crm), reconcile],
         sensors=[

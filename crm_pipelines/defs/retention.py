@@ -20,8 +20,14 @@ _FINISHED = [
 _PARTITION = "dagster/partition"
 
 
+def retention_definitions(keep_days: int, work: Sequence[dg.Definitions]) -> dg.Definitions:
+    """Job and schedule; ``work`` is what says nothing of sync windows."""
+    job = retention_job(keep_days, [job.name for one in work for job in one.jobs or ()])
+    return dg.Definitions(jobs=[job], schedules=[retention_schedule(job)])
+
+
 def retention_job(keep_days: int, jobs: Sequence[str]) -> dg.JobDefinition:
-    """``jobs`` are those whose runs say nothing of sync windows."""
+    """``jobs`` are those whose runs go, too."""
 
     @dg.op(
         name="forget",

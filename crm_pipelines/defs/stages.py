@@ -4,7 +4,6 @@ Belongs here: when that happens, and what a run tells of it. Not: how any of it 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import dagster as dg
@@ -22,22 +21,11 @@ LISTS = (*DEALS, "stages")
 LOOK_SECONDS = 15
 
 
-@dataclass(frozen=True)
-class StageDefinitions:
-    """What there is of it; nothing where no CRM has a change log of deals."""
-
-    assets: Sequence[Any] = ()
-    jobs: Sequence[Any] = ()
-    sensors: Sequence[Any] = field(default=())
-
-
-def stage_definitions(
-    wiring: Wiring, accounts: Sequence[Account], names: Names
-) -> StageDefinitions:
+def stage_definitions(wiring: Wiring, accounts: Sequence[Account], names: Names) -> dg.Definitions:
     """Assets, jobs and the sensor of the CRM whose deals have stages."""
     found = [account for account in accounts if account.connector.change_log is not None]
     if not found:
-        return StageDefinitions()
+        return dg.Definitions()
     crm = found[0].crm
     own = [account for account in found if account.crm == crm]
     keys = [names.stages(account.workspace, crm) for account in own]
@@ -49,7 +37,7 @@ def stage_definitions(
         "what changes of stage have set off, each action once. Started by `stage_changes`.",
         tags={"crm": crm},
     )
-    return StageDefinitions(
+    return dg.Definitions(
         assets=[history_asset(account, names) for account in own],
         jobs=[history, past_job(crm)],
         sensors=[

@@ -2,20 +2,18 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
 
 from crm_pipelines.defs.jobs import Job
+from crm_pipelines.defs.mirrors import Mirrors
 from crm_pipelines.defs.watching import UNFINISHED
 from crm_pipelines.flows.hooks.checkup import Checkup
 from crm_pipelines.flows.hooks.flow import Webhooks
 from crm_pipelines.flows.inbox.flow import Inbox
-from crm_pipelines.model.connector import Account
 from crm_pipelines.model.errors import BudgetSpent, ConfigurationError, CrmError, SystemTrouble
-from crm_pipelines.model.stream import Stream
 from crm_pipelines.store import webhooks as store
 from crm_pipelines.wiring import Wiring
 
@@ -26,29 +24,20 @@ GAP = "webhooks/gap"
 EVERY = "*/15 * * * *"
 """A ban lasts half an hour: none begins and ends between two looks. A look costs one call."""
 
-Mirrors = Mapping[dg.AssetKey, tuple[Account, Stream]]
-
-
-@dataclass(frozen=True)
-class WebhookDefinitions:
-    """What there is of it; nothing where no CRM has webhooks that we can make."""
-
-    jobs: Sequence[dg.JobDefinition] = ()
-    schedules: Sequence[Any] = ()
-    sensors: Sequence[Any] = ()
-
 
 def webhook_definitions(
     wiring: Wiring, syncs: Mapping[str, Job], mirrors: Mirrors
-) -> WebhookDefinitions:
+) -> dg.Definitions:
     """Job, schedule and sensor for every CRM whose webhooks we manage."""
     crms = {account.crm for account, _ in mirrors.values() if account.connector.hooks is not None}
     if not crms:
-        return WebhookDefinitions()
+        return dg.Definitions()
     crm = min(crms)
     job = check_job(crm, mirrors)
-    return WebhookDefinitions(
-        [job], [check_schedule(wiring, crm, job)], [gap_sensor(job, syncs[crm])]
+    return dg.Definitions(
+        jobs=[job],
+        schedules=[check_schedule(wiring, crm, job)],
+        sensors=[gap_sensor(job, syncs[crm])],
     )
 
 
