@@ -8,20 +8,20 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, LiteralString
 
-from cryptography.fernet import Fernet
 from psycopg import sql
 
 from crm_pipelines.connectors import discover
 from crm_pipelines.flows.mirror.flow import Mirror, Progress, silent
 from crm_pipelines.model.manifest import Manifest, Outcome
 from crm_pipelines.model.window import Options
+from crm_pipelines.vault.keys import make_key
 from crm_pipelines.wiring import Wiring
 
 Row = dict[str, Any]
 ROOMY = {"PIPEDRIVE_BURST_LIMIT": "10000", "CRM_SENSOR_SECONDS": "0.5"}
 """Tests that are not about bursts need not wait for them, nor for sensors that hear nothing."""
 
-SEALED = {"CRM_ENCRYPTION_KEYS": Fernet.generate_key().decode()}
+SEALED = {"CRM_ENCRYPTION_KEYS": make_key().text}
 """Given, so that no key is made, and nothing is said of one."""
 
 _NUMBERS = itertools.count(1)
