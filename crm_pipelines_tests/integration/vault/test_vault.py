@@ -151,3 +151,26 @@ def test_a_database_that_drops_everybody_does_not_cost_fresh_tokens(database: Da
         account.write(TOKENS, "refresh")
     assert account.read() == TOKENS
     assert noted(database) == ["credential.refresh"]
+
+
+def test_every_process_tells_whether_a_login_is_another_one(database: Database) -> None:
+    """A known one is told without opening what is sealed; nothing else may pass for it."""
+    key, newer = make_key().text, make_key().text
+
+    def use(fingerprint: str, *keys: str) -> list[str]:
+        before = len(noted(database))
+        open_vault(database, *keys).account("acme", "pipedrive").used("TOKEN", fingerprint)
+        return [action.partition(".")[2] for action in noted(database)[before:]]
+
+    assert use("one", key) == ["first_use", "use"]
+    assert use("one", key) == ["use"]
+    assert use("two", key) == ["change", "use"]
+    assert use("one", key) == ["change", "use"]
+    assert use("one", newer, key) == ["use"]
+    open_vault(database, newer, key).rotate()
+    assert use("one", newer) == ["use"]
+    database.run_text("DELETE FROM sync.credentials")
+    assert use("one", newer) == ["first_use", "use"]
+    others = make_key().text
+    assert use("one", others) == ["first_use", "use"]
+    assert "one" not in str(database.run_text("SELECT value FROM sync.memory"))
