@@ -6,9 +6,8 @@ import re
 from html import unescape
 from urllib.parse import parse_qs, urljoin, urlsplit
 
-import httpx
-
 from crm_pipelines.wiring import Wiring
+from crm_pipelines_tests.sandbox_process import plain_client
 
 REDIRECT = "http://127.0.0.1:8910/callback"
 APP = {
@@ -25,7 +24,7 @@ def app_variables(url: str) -> dict[str, str]:
 
 def click(page: str, word: str = "allow") -> str:
     """The address the browser is sent to."""
-    with httpx.Client(trust_env=False) as browser:
+    with plain_client() as browser:
         shown = browser.get(page)
         link = re.search(rf'id="{word}" href="([^"]+)"', shown.text)
         assert link, shown.text

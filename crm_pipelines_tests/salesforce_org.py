@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from crm_pipelines_tests.sandbox_process import Sandbox, running_sandbox
+from crm_pipelines_tests.sandbox_process import Sandbox, plain_client, running_sandbox
 
 CLIENT = {"client_id": "sandbox-client", "client_secret": "sandbox-secret"}
 Refusal = tuple[int, str, str]
@@ -138,7 +138,7 @@ def log_in(client: httpx.Client) -> None:
 @contextmanager
 def logged_in(sandbox: Sandbox) -> Iterator[Org]:
     """A caller with a token of its own."""
-    with httpx.Client(base_url=sandbox.url, trust_env=False, timeout=60) as client:
+    with plain_client(base_url=sandbox.url, timeout=60) as client:
         log_in(client)
         yield Org(sandbox, client)
 

@@ -24,8 +24,9 @@ _NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """Plain http needs none, and loading the system's certificates for each client takes its time."""
 
 
-def _client() -> httpx.Client:
-    return httpx.Client(trust_env=False, timeout=60, verify=_NO_TLS)
+def plain_client(**options: Any) -> httpx.Client:
+    """For plain http on this machine: no proxies, no certificates."""
+    return httpx.Client(trust_env=False, verify=_NO_TLS, **options)
 
 
 @dataclass
@@ -39,7 +40,7 @@ class Sandbox:
 
     def admin(self, method: str, path: str, body: Any = None) -> Any:
         """Pull a lever below ``/sandbox``; the decoded answer. Raises on a refusal."""
-        with _client() as client:
+        with plain_client(timeout=60) as client:
             answer = client.request(method, f"{self.url}/sandbox{path}", json=body)
         if answer.status_code >= 400:
             raise AssertionError(f"{method} {path}: {answer.status_code} {answer.text}")
@@ -47,7 +48,7 @@ class Sandbox:
 
     def truth(self, system: str, name: str, *, deleted: bool = False) -> list[dict[str, Any]]:
         """Every record of a collection as the system holds it."""
-        with _client() as client:
+        with plain_client(timeout=60) as client:
             path = f"{self.url}/sandbox/{system}/records/{name}"
             answer = client.get(path, params={"deleted": str(deleted).lower()})
         answer.raise_for_status()

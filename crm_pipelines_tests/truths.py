@@ -12,11 +12,9 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
 
-import httpx
-
 from crm_pipelines.model.stream import KEY, Field, Stream, Type
 from crm_pipelines_tests.mirroring import Mirroring
-from crm_pipelines_tests.sandbox_process import TOKEN, Sandbox
+from crm_pipelines_tests.sandbox_process import TOKEN, Sandbox, plain_client
 
 Record = dict[str, Any]
 Row = dict[str, Any]
@@ -41,7 +39,7 @@ def _with_custom_fields(lead: Record) -> Record:
 def _field_list(sandbox: Sandbox, path: str) -> list[Record]:
     found: list[Record] = []
     params = {"limit": "500"}
-    with httpx.Client(headers={"x-api-token": TOKEN}, trust_env=False) as client:
+    with plain_client(headers={"x-api-token": TOKEN}) as client:
         while True:
             answer = client.get(sandbox.url + path, params=params).json()
             found += answer["data"]

@@ -20,6 +20,7 @@ import psycopg
 
 from crm_pipelines_tests.commands import COMMAND, environment
 from crm_pipelines_tests.mirroring import SEALED
+from crm_pipelines_tests.sandbox_process import plain_client
 
 PATH = "/webhooks/pipedrive/default"
 Headers = Mapping[str, str]
@@ -103,7 +104,7 @@ class Gateway:
 
     def wait(self) -> None:
         """Until it answers."""
-        with httpx.Client(trust_env=False, timeout=30) as client:
+        with plain_client(timeout=30) as client:
             for _ in range(600):
                 assert self.process.poll() is None, self.log.read_text()
                 try:

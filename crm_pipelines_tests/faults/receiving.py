@@ -20,6 +20,7 @@ from psycopg import sql
 
 from crm_pipelines_tests import webhooks
 from crm_pipelines_tests.faults.runs import CHECKOUT, OURS
+from crm_pipelines_tests.sandbox_process import plain_client
 from crm_pipelines_tests.webhooks import PATH, Headers, delivery
 
 PATIENCE = 120.0
@@ -50,7 +51,7 @@ class Gateways:
         self.alive[port] = int(self._process.stdout.readline())
 
     def await_answer(self, port: int) -> None:
-        with httpx.Client(trust_env=False) as client:
+        with plain_client() as client:
             await_that(lambda: answers(client, port), f"a gateway on {port} answers")
 
     def kill(self, port: int) -> None:
@@ -90,7 +91,7 @@ class Sender(threading.Thread):
         self.enough, self.over = threading.Event(), threading.Event()
 
     def run(self) -> None:
-        with httpx.Client(trust_env=False, timeout=20) as client:
+        with plain_client(timeout=20) as client:
             while len(self.taken) < self._most and not self.enough.is_set():
                 number, attempt = len(self.taken), 1
                 identity = f"{self.name}-{number}"

@@ -21,7 +21,7 @@ from crm_pipelines_tests.conftest import start_sandbox
 from crm_pipelines_tests.consent import app_variables
 from crm_pipelines_tests.integration.cli.test_auth import free_port
 from crm_pipelines_tests.mirroring import variables
-from crm_pipelines_tests.sandbox_process import Sandbox
+from crm_pipelines_tests.sandbox_process import Sandbox, plain_client
 from crm_pipelines_tests.servers import Databases
 
 
@@ -94,7 +94,7 @@ def gateway_process(values: dict[str, str], folder: Path) -> Iterator[subprocess
 
 
 def _await(address: str, process: subprocess.Popen[bytes]) -> None:
-    with httpx.Client(base_url=address, trust_env=False, timeout=30) as client:
+    with plain_client(base_url=address, timeout=30) as client:
         for _ in range(600):
             assert process.poll() is None
             try:
@@ -110,7 +110,7 @@ def _await(address: str, process: subprocess.Popen[bytes]) -> None:
 def browser(values: dict[str, str]) -> Iterator[httpx.Client]:
     """A browser that looks at the gateway; it has no key."""
     address = f"http://127.0.0.1:{values['CRM_GATEWAY_PORT']}"
-    with httpx.Client(base_url=address, trust_env=False, timeout=30) as client:
+    with plain_client(base_url=address, timeout=30) as client:
         yield client
 
 

@@ -7,13 +7,11 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any, LiteralString
 
-import httpx
-
 from crm_pipelines.flows.hooks.flow import Webhooks
 from crm_pipelines.model.notice import Notice
 from crm_pipelines.wiring import Wiring
 from crm_pipelines_tests.receiver import Receiver
-from crm_pipelines_tests.sandbox_process import TOKEN, Sandbox
+from crm_pipelines_tests.sandbox_process import TOKEN, Sandbox, plain_client
 
 Row = dict[str, Any]
 OBJECTS = {
@@ -66,7 +64,7 @@ class Hooking:
             **more,
         }
         headers = {"x-api-token": TOKEN}
-        with httpx.Client(base_url=self.sandbox.url, headers=headers, trust_env=False) as client:
+        with plain_client(base_url=self.sandbox.url, headers=headers) as client:
             answer = client.post("/api/v1/webhooks", json=body)
         assert answer.status_code == 201, answer.text
         found: Row = answer.json()["data"]

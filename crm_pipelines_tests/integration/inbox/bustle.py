@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from crm_pipelines_tests.sandbox_process import TOKEN, Sandbox
+from crm_pipelines_tests.sandbox_process import TOKEN, Sandbox, plain_client
 
 Fields = dict[str, Any]
 
@@ -51,7 +51,7 @@ class Bustle:
         if name not in ("persons", "organizations", "deals", "products"):
             return []
         address = f"{self.sandbox.url}/api/v2/{name.removesuffix('s')}Fields?limit=500"
-        with httpx.Client(trust_env=False, headers={"x-api-token": TOKEN}) as client:
+        with plain_client(headers={"x-api-token": TOKEN}) as client:
             fields = client.get(address).json()["data"]
         return [
             one["field_code"]
@@ -61,7 +61,7 @@ class Bustle:
 
     def go_on(self, changes: int) -> None:
         """So many more changes, one after the other."""
-        with httpx.Client(trust_env=False, base_url=f"{self.sandbox.url}/sandbox/pipedrive") as crm:
+        with plain_client(base_url=f"{self.sandbox.url}/sandbox/pipedrive") as crm:
             for _ in range(changes):
                 self._act(crm)
 

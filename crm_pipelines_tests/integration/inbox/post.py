@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import httpx
-
 from crm_pipelines.connectors.pipedrive.events import identify
 from crm_pipelines.flows.inbox.batches import Applied
 from crm_pipelines.flows.inbox.flow import Inbox
@@ -21,7 +19,7 @@ from crm_pipelines.store import inbox as store
 from crm_pipelines.store.inbox.arrivals import Arrival, insert
 from crm_pipelines_tests.mirroring import Mirroring
 from crm_pipelines_tests.receiver import Receiver, receiving
-from crm_pipelines_tests.sandbox_process import TOKEN, Sandbox
+from crm_pipelines_tests.sandbox_process import TOKEN, Sandbox, plain_client
 
 Body = dict[str, Any]
 TABLES = (
@@ -148,7 +146,7 @@ def register(sandbox: Sandbox, url: str, version: str) -> None:
         "version": version,
     }
     headers = {"x-api-token": TOKEN}
-    with httpx.Client(trust_env=False, headers=headers) as client:
+    with plain_client(headers=headers) as client:
         client.post(f"{sandbox.url}/api/v1/webhooks", json=body).raise_for_status()
 
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any
 
-import httpx
 import psycopg
 import pyarrow as pa
 import pytest
@@ -15,7 +14,7 @@ from crm_pipelines.model.drift import NOTE
 from crm_pipelines.model.source import RAW
 from crm_pipelines.model.window import Mode
 from crm_pipelines_tests.mirroring import Mirroring
-from crm_pipelines_tests.sandbox_process import TOKEN, Sandbox
+from crm_pipelines_tests.sandbox_process import TOKEN, Sandbox, plain_client
 from crm_pipelines_tests.truths import differences
 
 CONTACTS = "salesforce.contacts"
@@ -39,7 +38,7 @@ def retype(sandbox: Sandbox, name: str, kind: str, value: Any = None) -> None:
 
 
 def pipedrive(sandbox: Sandbox, method: str, path: str, body: Any = None) -> Any:
-    with httpx.Client(headers={"x-api-token": TOKEN}, trust_env=False) as client:
+    with plain_client(headers={"x-api-token": TOKEN}) as client:
         answer = client.request(method, f"{sandbox.url}/api/v2{path}", json=body)
     answer.raise_for_status()
     return answer.json()["data"]

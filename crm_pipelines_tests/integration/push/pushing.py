@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, LiteralString
 
-import httpx
 from psycopg import sql
 
 from crm_pipelines.flows.push.flow import Push
 from crm_pipelines.model.command import Delivery
 from crm_pipelines.wiring import Wiring
-from crm_pipelines_tests.sandbox_process import TOKEN, Sandbox
+from crm_pipelines_tests.sandbox_process import TOKEN, Sandbox, plain_client
 
 Row = dict[str, Any]
 COLLECTIONS = {
@@ -79,7 +78,7 @@ class Pushing:
 
     def fields(self, name: str) -> list[Row]:
         """The fields of a kind of record, as the API lists them."""
-        with httpx.Client(trust_env=False, headers={"x-api-token": TOKEN}) as client:
+        with plain_client(headers={"x-api-token": TOKEN}) as client:
             answer = client.get(f"{self.sandbox.url}/api/v2/{name}", params={"limit": "500"})
         answer.raise_for_status()
         found: list[Row] = answer.json()["data"]

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from crm_pipelines_tests.salesforce_org import Org, running_org
-from crm_pipelines_tests.sandbox_process import TOKEN, Sandbox, running_sandbox
+from crm_pipelines_tests.sandbox_process import TOKEN, Sandbox, plain_client, running_sandbox
 
 SMALL: dict[str, Any] = {
     "persons": 40,
@@ -46,19 +46,27 @@ def sandbox(filled_home: Path, tmp_path: Path) -> Iterator[Sandbox]:
 def pipedrive(sandbox: Sandbox) -> Iterator[httpx.Client]:
     """A client with the API token."""
     headers = {"x-api-token": TOKEN}
-    with httpx.Client(base_url=sandbox.url, headers=headers, trust_env=False) as client:
+    with plain_client(base_url=sandbox.url, headers=headers) as client:
         yield client
 
 
+@pytest.fixture(scope="session")
+def filled_org(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of a Salesforce with some hundred contacts, to be copied."""
+    home = tmp_path_factory.mktemp("org")
+    with running_org(home):
+        return home
+
+
 @pytest.fixture
-def org(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Org]:
-    """A logged-in caller of a Salesforce with some hundred contacts of its own."""
-    with running_org(tmp_path_factory.mktemp("org")) as caller:
+def org(filled_org: Path, tmp_path: Path) -> Iterator[Org]:
+    """A logged-in caller of a Salesforce of its own."""
+    with running_org(shutil.copytree(filled_org, tmp_path / "org")) as caller:
         yield caller
 
 
 @pytest.fixture(scope="module")
-def shared_org(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Org]:
+def shared_org(filled_org: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Org]:
     """Like ``org``, for tests that change nothing."""
-    with running_org(tmp_path_factory.mktemp("org")) as caller:
+    with running_org(shutil.copytree(filled_org, tmp_path_factory.mktemp("org") / "a")) as caller:
         yield caller

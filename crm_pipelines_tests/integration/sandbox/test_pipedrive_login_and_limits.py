@@ -7,11 +7,11 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from crm_pipelines_tests.sandbox_process import TOKEN, Sandbox
+from crm_pipelines_tests.sandbox_process import TOKEN, Sandbox, plain_client
 
 
 def test_token_in_header_or_query(sandbox: Sandbox) -> None:
-    with httpx.Client(base_url=sandbox.url, trust_env=False) as client:
+    with plain_client(base_url=sandbox.url) as client:
         assert client.get("/api/v2/stages", headers={"x-api-token": TOKEN}).status_code == 200
         assert client.get(f"/api/v2/stages?api_token={TOKEN}").status_code == 200
         for answer in (
@@ -149,7 +149,7 @@ def login(client: httpx.Client) -> dict[str, object]:
 
 def test_oauth_from_consent_to_revocation(sandbox: Sandbox) -> None:
     auth = ("sandbox-client", "sandbox-secret")
-    with httpx.Client(base_url=sandbox.url, trust_env=False) as client:
+    with plain_client(base_url=sandbox.url) as client:
         tokens = login(client)
         assert tokens["api_domain"] == sandbox.url
         bearer = {"authorization": f"Bearer {tokens['access_token']}"}

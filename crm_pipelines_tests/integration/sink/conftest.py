@@ -11,7 +11,7 @@ import pytest
 from crm_pipelines.model.priority import Priority
 from crm_pipelines.model.sink import Sink
 from crm_pipelines.wiring import Wiring
-from crm_pipelines_tests.sandbox_process import TOKEN, Sandbox
+from crm_pipelines_tests.sandbox_process import TOKEN, Sandbox, plain_client
 
 Opening = Callable[..., Sink]
 
@@ -47,5 +47,5 @@ def sink(opening: Opening) -> Sink:
 def pipedrive(sandbox: Sandbox) -> Iterator[httpx.Client]:
     """Somebody else who uses the same account."""
     headers = {"x-api-token": TOKEN}
-    with httpx.Client(base_url=sandbox.url, headers=headers, trust_env=False) as client:
+    with plain_client(base_url=sandbox.url, headers=headers) as client:
         yield client

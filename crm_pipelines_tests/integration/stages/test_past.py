@@ -11,12 +11,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from crm_pipelines_tests.integration.stages.staging import Row, Staging
 from crm_pipelines_tests.mirroring import variables
-from crm_pipelines_tests.sandbox_process import TOKEN, Sandbox, running_sandbox
+from crm_pipelines_tests.sandbox_process import TOKEN, Sandbox, plain_client, running_sandbox
 
 DEALS: dict[str, Any] = {
     "persons": 20,
@@ -60,7 +59,7 @@ def logs(sandbox: Sandbox) -> dict[int, Log]:
     """The changes of stage of every deal that is there, oldest first, as the API tells them."""
     found = {}
     headers = {"x-api-token": TOKEN}
-    with httpx.Client(base_url=sandbox.url, headers=headers, trust_env=False) as client:
+    with plain_client(base_url=sandbox.url, headers=headers) as client:
         for deal in sandbox.truth("pipedrive", "deals"):
             lines: Log = []
             cursor: dict[str, str] = {}

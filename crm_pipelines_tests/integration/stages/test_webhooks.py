@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import random
 
-import httpx
 import pytest
 
 from crm_pipelines_tests.integration.inbox.post import posting
 from crm_pipelines_tests.integration.stages.staging import Staging
-from crm_pipelines_tests.sandbox_process import TOKEN
+from crm_pipelines_tests.sandbox_process import TOKEN, plain_client
 
 
 @pytest.mark.parametrize("version", ["2.0", "1.0"])
@@ -99,7 +98,7 @@ def test_another_programs_move_beside_ours_is_no_echo(world: Staging) -> None:
     with posting(world.sandbox, world.mirror) as post:
         world.query("UPDATE app.deals SET stage_id = %(ours)s WHERE id = 'd'", ours=ours)
         world.mirror.wiring.push("default").work()
-        with httpx.Client(trust_env=False, headers=headers) as client:
+        with plain_client(headers=headers) as client:
             path = f"{world.sandbox.url}/api/v2/deals/{deal}"
             client.patch(path, json={"stage_id": theirs}).raise_for_status()
         bodies = post.bodies()

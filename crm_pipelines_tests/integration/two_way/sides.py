@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, LiteralString
 
-import httpx
 from psycopg import sql
 
 from crm_pipelines.flows.push.plain_text import to_plain
@@ -15,7 +14,7 @@ from crm_pipelines.store.echoes import Balance, balance
 from crm_pipelines_tests.integration.inbox.post import Body, Post, posting
 from crm_pipelines_tests.integration.push.pushing import COLLECTIONS, Pushing, Row
 from crm_pipelines_tests.mirroring import Mirroring
-from crm_pipelines_tests.sandbox_process import TOKEN, Sandbox
+from crm_pipelines_tests.sandbox_process import TOKEN, Sandbox, plain_client
 
 TYPES = {
     "CALL": "call",
@@ -57,7 +56,7 @@ class Sides:
     def change_by_program(self, collection: str, remote_id: int, **body: Any) -> None:
         """Another program changes a record through the API."""
         headers = {"x-api-token": TOKEN}
-        with httpx.Client(trust_env=False, headers=headers) as client:
+        with plain_client(headers=headers) as client:
             path = f"{self.sandbox.url}/api/v2/{collection}/{remote_id}"
             client.patch(path, json=body).raise_for_status()
 
