@@ -19,6 +19,7 @@ from crm_pipelines_tests.mirroring import Mirroring
 from crm_pipelines_tests.sandbox_process import Sandbox
 from crm_pipelines_tests.truths import differences
 
+pytestmark = pytest.mark.long
 PERSONS, CONTACTS = "pipedrive.persons", "salesforce.contacts"
 LIST = "/api/v2/persons"
 

@@ -19,6 +19,7 @@ def values(sandbox: Sandbox, database_url: str, tmp_path: Path) -> dict[str, str
     return variables(sandbox.url, database_url, tmp_path / "home")
 
 
+@pytest.mark.long
 def test_reject_list_and_retry(sandbox: Sandbox, tmp_path: Path, values: dict[str, str]) -> None:
     strict = {**values, "CRM_VALIDATION": f"{CONTACTS}=strict"}
     code, output, _ = run(tmp_path, strict, "sync", CONTACTS, "--json")

@@ -20,6 +20,7 @@ def world(environment: dict[str, str], sandbox: Sandbox) -> Staging:
     return one
 
 
+@pytest.mark.long
 def test_mapping_stages(tmp_path: Path, world: Staging, environment: dict[str, str]) -> None:
     def stages(*arguments: str) -> tuple[int, str, str]:
         return run(tmp_path, environment, "stages", *arguments)
