@@ -75,6 +75,17 @@ class JobRunner:
             # the sandbox was stopped under us (the next start begins the work again), or the job
             # was deleted
             return
+        except FileNotFoundError:
+            if not self._is_gone(job):
+                raise
         finally:
             with self._lock:
                 self._threads.pop(job.id, None)
+
+    def _is_gone(self, job: Job) -> bool:
+        """Whether the job was deleted, with its files."""
+        try:
+            self._jobs.find(job.kind, job.id)
+        except Problem:
+            return True
+        return False
