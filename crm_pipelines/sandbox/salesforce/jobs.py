@@ -64,7 +64,8 @@ class Jobs:
     def find(self, kind: str, identity: str) -> Job:
         """A job that is not too old; raises ``NOT_FOUND``."""
         rows = self._company.database.rows(
-            "SELECT body FROM salesforce_job WHERE kind = ? AND id LIKE ? || '%' AND made_at >= ?",
+            "SELECT body FROM salesforce_job"
+            " WHERE kind = ? AND substr(id, 1, 15) = ? AND made_at >= ?",
             (kind, identity[:15], self._oldest()),
         )
         if not rows or len(identity) not in {15, 18}:

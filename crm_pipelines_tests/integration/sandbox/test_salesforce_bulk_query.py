@@ -63,6 +63,14 @@ def test_a_job_as_it_is_made_and_polled(org: Org) -> None:
     assert org.get("/jobs/query")["records"] == [shown]
 
 
+def test_jobs_whose_ids_differ_in_case_alone_are_two(org: Org) -> None:
+    wish = {"operation": "query", "query": "SELECT Id FROM Contact"}
+    made = [org.send("POST", "/jobs/query", json=wish).json()["id"] for _ in range(70)]
+    assert len({id_[:15].lower() for id_ in made}) < len(made)
+    assert [org.get(f"/jobs/query/{id_}")["id"] for id_ in made] == made
+    assert [org.get(f"/jobs/query/{id_[:15]}")["id"] for id_ in made] == made
+
+
 def test_a_job_may_take_its_time_by_the_clock(org: Org) -> None:
     org.limit(bulk_seconds_until_complete=60)
     wish = {"operation": "query", "query": "SELECT Id FROM Contact"}
