@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from array import array
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -39,8 +40,15 @@ def to_lines(block: bytes, names: Sequence[str]) -> pa.Table:
     lines = pa.Array.from_buffers(pa.binary(), len(offsets) - 1, buffers).cast(pa.string())
     if blank:
         lines = lines.filter(pc.invert(pc.match_substring_regex(lines, "^\r?\n$")))
-    schema = pa.schema([(LINE, pa.string())], {_NAMES: json.dumps(list(names))})
-    return pa.table([lines], schema)
+    return pa.Table.from_arrays([lines], schema=_schema(tuple(names)))
+
+
+@lru_cache(maxsize=16)
+def _schema(names: tuple[str, ...]) -> pa.Schema:
+    """Made once: there are thousands of blocks."""
+    import pyarrow as pa
+
+    return pa.schema([(LINE, pa.string())], {_NAMES: json.dumps(names)})
 
 
 def names_of(records: pa.Table) -> list[str]:

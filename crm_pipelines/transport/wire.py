@@ -21,6 +21,10 @@ _GZIP = isal_zlib.MAX_WBITS | 16
 PIECE = 1 << 16
 """Bytes of a file that are sent at a time."""
 
+PACKED = 1 << 14
+"""Packed bytes that are unpacked at a time: what comes of them is small enough for the C library to
+take from memory it has at hand, instead of asking the system for fresh pages every time."""
+
 
 def connect(base_url: str, timeouts: Timeouts) -> httpx.Client:
     """A client that keeps its connections open between calls."""
@@ -62,8 +66,8 @@ def unpacked(response: httpx.Response) -> Iterator[bytes]:
         return
     stream = isal_zlib.decompressobj(_GZIP)
     try:
-        for part in response.iter_raw():
-            packed = part
+        for piece in _small(response.iter_raw()):
+            packed = piece
             while packed:
                 stream = isal_zlib.decompressobj(_GZIP) if stream.eof else stream
                 yield stream.decompress(packed)
@@ -72,6 +76,12 @@ def unpacked(response: httpx.Response) -> Iterator[bytes]:
         raise Truncated(f"the answer cannot be unpacked ({error})") from error
     if not stream.eof:
         raise Truncated("the answer broke off in the middle of what was packed")
+
+
+def _small(parts: Iterator[bytes]) -> Iterator[bytes]:
+    for part in parts:
+        for at in range(0, len(part), PACKED):
+            yield part[at : at + PACKED]
 
 
 class _Limited(httpx.SyncByteStream):

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     import httpx
     import pyarrow as pa
 
-BLOCK = 1 << 20
-"""Bytes of CSV that are looked at at a time, if no record is larger."""
+BLOCK = 1 << 16
+"""Bytes of CSV that are looked at at a time, if no record is larger: few enough to stay in the
+processor's caches, and to come from memory that is at hand."""
 
 LONGEST = 64 << 20
 """Bytes that no record has: where no end of one comes for so long, quotes are out of step."""
